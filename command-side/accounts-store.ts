@@ -1,0 +1,22 @@
+import type { DataKeys } from '../event-log/data-keys.ts';
+import type { KeySubject } from '../schemas/events.ts';
+
+/**
+ * What is mutable, durable and never in the log: for now the data keys and the install key.
+ * Every method that changes something is durable (fsynced, or on a quorum) before it answers.
+ */
+export interface AccountsStore extends DataKeys {
+  /**
+   * Creates the key of a subject if it has none. Atomic: of several callers one creates, all get that key.
+   * `destroyed` once the key was destroyed: a subject never gets a second key.
+   */
+  createKey(subject: KeySubject): Promise<'created' | 'exists' | 'destroyed'>;
+
+  /** Destroys a subject's key for ever and leaves a tombstone. Repeating it changes nothing. */
+  destroyKey(subject: KeySubject): Promise<void>;
+
+  /** 32 random bytes made with the store: ids of outside users derive from it. */
+  readonly installKey: Uint8Array;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { command, reservedPart } from './commands.ts';
+import { messageContent } from './content.ts';
+import { conversationKind, role } from './conversation-events.ts';
+import { errors, type ErrorCode } from './errors.ts';
+import { commandId, conversationId, deviceId, seq, userId } from './ids.ts';
+import { invalid, type Parsed } from './parse.ts';
+
+/** First frame of a client: everything after the cursor, then live. Without a cursor: from the beginning. */
+export const resume = z.strictObject({ type: z.literal('resume'), cursor: z.string().max(1_000).nullable() });
+
+/** For clients that cannot send WebSocket pings; answered by `pong`. */
+export const ping = z.strictObject({ type: z.literal('ping') });
+
+/** A fresh token for the same user and device, before the old one expires. */
+export const renew = z.strictObject({ type: z.literal('renew'), token: z.string().min(1).max(8_192) });
+
+export const clientFrame = z.discriminatedUnion('type', [resume, ping, renew, command]);
+export type ClientFrame = z.infer<typeof clientFrame>;
+
+const rawId = z.object({ messageId: z.string().max(64).optional(), commandId: z.string().max(64).optional() });
+
+/** A frame that was not understood, with whatever id it carried, so that the answer can name it. */
+export interface FrameRefused {
+  readonly messageId?: string | undefined;
+  readonly commandId?: string | undefined;
+}
+
+export const parseClientFrame = (raw: unknown): Parsed<ClientFrame> => {
+  const reserved = reservedPart(raw);
+  if (reserved !== undefined) return { ok: false, code: 'unsupported', message: `${reserved} is not supported yet` };
+  const parsed = clientFrame.safeParse(raw);
+  return parsed.success ? { ok: true, value: parsed.data } : invalid(parsed.error);
+};
+
+export const idsOf = (raw: unknown): FrameRefused => rawId.safeParse(raw).data ?? {};
+
+const timeMs = z.int();
+/** Rises with every change of a conversation that is not a message; a client ignores what carries a lower one. */
+const version = z.int().min(0);
+const errorCode = z.enum(Object.keys(errors) as [ErrorCode, ...ErrorCode[]]);
+
+export const welcome = z.strictObject({
+  type: z.literal('welcome'),
+  protocol: z.literal(1),
+  userId,
+  deviceId,
+  time: timeMs,
+  limits: z.strictObject({ textCharacters: z.int(), groupMembers: z.int(), frameBytes: z.int() }),
+});
+
+const answer = {
+  messageId: commandId.optional(),
+  commandId: commandId.optional(),
+};
+
+export const accepted = z.strictObject({
+  type: z.literal('accepted'),
+  ...answer,
+  conversationId,
+  /** Of a send. */
+  seq: seq.optional(),
+  time: timeMs,
+  /** The hash chain's link of the event: 32 bytes as base64url. */
+  chain: z.string(),
+  /** For `Parley-Read-After`. */
+  readAfter: z.string(),
+});
+
+export const rejected = z.strictObject({
+  type: z.literal('rejected'),
+  messageId: z.string().optional(),
+  commandId: z.string().optional(),
+  code: errorCode,
+  message: z.string(),
+  retryAfterMs: z.int().min(0).optional(),
+  serverTime: timeMs.optional(),
+  limiter: z.string().optional(),
+});
+
+/** The whole of a conversation: when it starts, and to a member who was added. */
+export const conversationFrame = z.strictObject({
+  type: z.literal('conversation'),
+  conversationId,
+  kind: conversationKind,
+  name: z.string().nullable(),
+  members: z.array(z.strictObject({ userId, role })),
+  /** The seq of the last message; the receiver sees messages after `visibleFrom`. */
+  seq,
+  visibleFrom: seq,
+  by: userId,
+  time: timeMs,
+  version,
+});
+
+const change = { conversationId, by: userId, time: timeMs, version };
+
+export const memberAddedFrame = z.strictObject({ type: z.literal('member-added'), ...change, userId, role });
+export const memberRemovedFrame = z.strictObject({ type: z.literal('member-removed'), ...change, userId });
+export const memberLeftFrame = z.strictObject({ type: z.literal('member-left'), ...change });
+export const roleChangedFrame = z.strictObject({ type: z.literal('role-changed'), ...change, userId, role });
+export const renamedFrame = z.strictObject({ type: z.literal('renamed'), ...change, name: z.string().nullable() });
+
+export const messageFrame = z.strictObject({
+  type: z.literal('message'),
+  conversationId,
+  seq,
+  messageId: commandId,
+  by: userId,
+  time: timeMs,
+  /** null: the author was erased. */
+  content: messageContent.nullable(),
+  replyTo: seq.optional(),
+});
+
+export const editedFrame = z.strictObject({
+  type: z.literal('edited'),
+  ...change,
+  seq,
+  content: messageContent.nullable(),
+});
+export const deletedFrame = z.strictObject({ type: z.literal('deleted'), ...change, seq });
+
+/** Everything up to the cursor has been written to this socket: the only frame that moves a device's cursor. */
+export const synced = z.strictObject({ type: z.literal('synced'), cursor: z.string() });
+/** Catching up takes longer; sent every five seconds until `synced`. */
+export const waiting = z.strictObject({ type: z.literal('waiting'), for: z.enum(['catch-up', 'log']) });
+/** The cursor cannot be honoured: drop what is stored and resume without one. */
+export const reset = z.strictObject({
+  type: z.literal('reset'),
+  reason: z.enum(['malformed_cursor', 'unknown_epoch', 'future_cursor']),
+});
+export const pong = z.strictObject({ type: z.literal('pong'), time: timeMs });
+/** A frame that carried no id was refused; the connection goes on. */
+export const errorFrame = z.strictObject({ type: z.literal('error'), code: errorCode, message: z.string() });
+
+export const serverFrame = z.discriminatedUnion('type', [
+  welcome,
+  accepted,
+  rejected,
+  conversationFrame,
+  memberAddedFrame,
+  memberRemovedFrame,
+  memberLeftFrame,
+  roleChangedFrame,
+  renamedFrame,
+  messageFrame,
+  editedFrame,
+  deletedFrame,
+  synced,
+  waiting,
+  reset,
+  pong,
+  errorFrame,
+]);
+export type ServerFrame = z.infer<typeof serverFrame>;
+export type ServerFrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>;
