@@ -1,0 +1,43 @@
+import { defineConfig } from 'vitest/config';
+import type { TestProjectInlineConfiguration } from 'vitest/config';
+
+const never = ['**/node_modules/**', '**/.git/**', 'data/**', 'coverage/**', '.cache/**'];
+// Generous, for a slow machine: what a test waits for is an event, and a timeout is only there to end a hang.
+const timeout = 30_000;
+const processTimeout = 180_000;
+
+/** Every test file belongs to exactly one project; tests/house-rules.test.ts checks it. */
+export const projects = [
+  {
+    name: 'fast',
+    include: ['**/*.test.ts'],
+    exclude: [...never, '**/*.live.test.ts', '**/*.e2e.test.ts'],
+    testTimeout: timeout,
+    hookTimeout: timeout,
+  },
+  {
+    name: 'e2e',
+    include: ['**/*.e2e.test.ts'],
+    exclude: never,
+    fileParallelism: false,
+    testTimeout: processTimeout,
+    hookTimeout: processTimeout,
+    sequence: { groupOrder: 1 },
+  },
+  {
+    name: 'live',
+    include: ['**/*.live.test.ts'],
+    exclude: never,
+    fileParallelism: false,
+    testTimeout: processTimeout,
+    hookTimeout: processTimeout,
+    sequence: { groupOrder: 2 },
+  },
+] satisfies NonNullable<TestProjectInlineConfiguration['test']>[];
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './tests/closing-line-reporter.ts'],
+    projects: projects.map((test) => ({ test })),
+  },
+});
