@@ -1,0 +1,74 @@
+import { timeOfUuid, type CommandId } from '../schemas/ids.ts';
+import { idWindowSize } from '../schemas/limits.ts';
+import type { FirstAnswer } from './conversation.ts';
+
+/**
+ * The ids a conversation remembers: at least the `size` newest by arrival and the `size` greatest by id time. Whatever
+ * was dropped has a time of at most `droppedTimeMax`, so an id with a later time that is not here was never seen.
+ *
+ * Immutable: staged and cached states share their parts. Adding copies only the few `fresh` answers.
+ */
+export interface IdWindow {
+  readonly size: number;
+  /** How many ids ever arrived. */
+  readonly arrivals: number;
+  /** The greatest time in any id that ever arrived. */
+  readonly idTimeMax: number;
+  /** The greatest time in any id dropped so far (W in the design); −1: none was dropped. */
+  readonly droppedTimeMax: number;
+  /** In order of arrival, and before `fresh`. */
+  readonly settled: ReadonlyMap<CommandId, FirstAnswer>;
+  readonly fresh: readonly FirstAnswer[];
+}
+
+/** `unknown`: the id may be one of those dropped, so it has to be looked up. */
+export type IdFound = { readonly known: FirstAnswer } | 'new' | 'unknown';
+
+export const emptyIdWindow = (size = idWindowSize): IdWindow => ({
+  size,
+  arrivals: 0,
+  idTimeMax: 0,
+  droppedTimeMax: -1,
+  settled: new Map(),
+  fresh: [],
+});
+
+export const findId = (window: IdWindow, id: CommandId): IdFound => {
+  const time = timeOfUuid(id);
+  if (time > window.idTimeMax) return 'new';
+  const known = window.settled.get(id) ?? window.fresh.find((answer) => answer.id === id);
+  if (known !== undefined) return { known };
+  return time > window.droppedTimeMax ? 'new' : 'unknown';
+};
+
+export const lastArrived = (window: IdWindow): FirstAnswer | undefined =>
+  window.fresh.at(-1) ?? [...window.settled.values()].at(-1);
+
+export const addId = (window: IdWindow, answer: FirstAnswer): IdWindow => {
+  const grown: IdWindow = {
+    size: window.size,
+    arrivals: window.arrivals + 1,
+    idTimeMax: Math.max(window.idTimeMax, timeOfUuid(answer.id)),
+    droppedTimeMax: window.droppedTimeMax,
+    settled: window.settled,
+    fresh: [...window.fresh, answer],
+  };
+  return grown.fresh.length > window.size / 8 ? settle(grown) : grown;
+};
+
+/** Whether every id that arrived since `arrivals` was noted is in the window: then a look-up made back then still counts. */
+export const holdsAllSince = (window: IdWindow, arrivals: number): boolean => window.arrivals - arrivals <= window.size;
+
+/** Ids compare as their times do, for the time stands first and in hexadecimal of a fixed length. */
+const settle = (window: IdWindow): IdWindow => {
+  const answers = [...window.settled.values(), ...window.fresh];
+  const surplus = answers.length - window.size;
+  const leastOfGreatest = answers.map(({ id }) => id).sort()[Math.max(0, surplus)] ?? '';
+  const settled = new Map<CommandId, FirstAnswer>();
+  let droppedTimeMax = window.droppedTimeMax;
+  for (const [arrival, answer] of answers.entries()) {
+    if (arrival >= surplus || answer.id >= leastOfGreatest) settled.set(answer.id, answer);
+    else droppedTimeMax = Math.max(droppedTimeMax, timeOfUuid(answer.id));
+  }
+  return { ...window, settled, fresh: [], droppedTimeMax };
+};
