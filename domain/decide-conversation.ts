@@ -138,12 +138,12 @@ const decideInGroup = (
   member: Member,
   limits: Limits,
 ): Decision => {
-  const said = saying(before, command, before.seq);
   if (command.type === 'leave') return leave(before, command, member);
   if (command.type === 'remove-member' && command.user === command.by) {
     return rejected('own_user', 'to go yourself, leave the group');
   }
   if (member.role !== 'admin') return rejected('admin_required', 'only an admin of the group may do this');
+  const said = saying(before, command, before.seq);
   switch (command.type) {
     case 'rename':
       return decided({ type: 'conversation-renamed', ...said, name: command.name });

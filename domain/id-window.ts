@@ -16,8 +16,9 @@ export interface IdWindow {
   readonly idTimeMax: number;
   /** The greatest time in any id dropped so far (W in the design); −1: none was dropped. */
   readonly droppedTimeMax: number;
-  /** In order of arrival, and before `fresh`. */
+  /** In order of arrival, all before `fresh`. */
   readonly settled: ReadonlyMap<CommandId, FirstAnswer>;
+  /** In order of arrival; holds the newest. */
   readonly fresh: readonly FirstAnswer[];
 }
 
@@ -41,25 +42,28 @@ export const findId = (window: IdWindow, id: CommandId): IdFound => {
   return time > window.droppedTimeMax ? 'new' : 'unknown';
 };
 
-export const lastArrived = (window: IdWindow): FirstAnswer | undefined =>
-  window.fresh.at(-1) ?? [...window.settled.values()].at(-1);
+export const lastArrived = (window: IdWindow): FirstAnswer | undefined => window.fresh.at(-1);
 
 export const addId = (window: IdWindow, answer: FirstAnswer): IdWindow => {
-  const grown: IdWindow = {
-    size: window.size,
-    arrivals: window.arrivals + 1,
-    idTimeMax: Math.max(window.idTimeMax, timeOfUuid(answer.id)),
-    droppedTimeMax: window.droppedTimeMax,
-    settled: window.settled,
-    fresh: [...window.fresh, answer],
+  const { size, arrivals, idTimeMax, droppedTimeMax, settled, fresh } =
+    window.fresh.length < window.size / 8 ? window : settle(window);
+  return {
+    size,
+    arrivals: arrivals + 1,
+    idTimeMax: Math.max(idTimeMax, timeOfUuid(answer.id)),
+    droppedTimeMax,
+    settled,
+    fresh: [...fresh, answer],
   };
-  return grown.fresh.length > window.size / 8 ? settle(grown) : grown;
 };
 
 /** Whether every id that arrived since `arrivals` was noted is in the window: then a look-up made back then still counts. */
 export const holdsAllSince = (window: IdWindow, arrivals: number): boolean => window.arrivals - arrivals <= window.size;
 
-/** Ids compare as their times do, for the time stands first and in hexadecimal of a fixed length. */
+/**
+ * Drops what the definition drops. Between two settlings the window holds more, which is safe.
+ * Ids compare as their times do, for the time stands first and in hexadecimal of a fixed length.
+ */
 const settle = (window: IdWindow): IdWindow => {
   const answers = [...window.settled.values(), ...window.fresh];
   const surplus = answers.length - window.size;
