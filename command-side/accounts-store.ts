@@ -18,5 +18,13 @@ export interface AccountsStore extends DataKeys {
   /** 32 random bytes made with the store: ids of outside users derive from it. */
   readonly installKey: Uint8Array;
 
+  /** Resolves when the store can do nothing more in this process; the process must end. */
+  readonly failed: Promise<Error>;
+
   close(): Promise<void>;
+}
+
+/** The accounts cannot be opened; the message is one clear line for the person at the terminal. */
+export class AccountsUnusable extends Error {
+  override readonly name = 'AccountsUnusable';
 }

@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { KeySubject } from '../schemas/events.ts';
+import { conversationId, userId } from '../schemas/ids.ts';
+import type { AccountsStore } from './accounts-store.ts';
+
+export interface AccountsUnderTest {
+  open(): Promise<AccountsStore>;
+  /** Everything that lies on the disk; called while no store is open. */
+  bytes(): Promise<Uint8Array>;
+  remove(): Promise<void>;
+}
+
+const id = (): string => randomBytes(16).toString('base64url');
+const someUser = (): KeySubject => `user:${userId.parse(id())}`;
+const someConversation = (): KeySubject => `conversation:${conversationId.parse(id())}`;
+
+export const accountsStoreContract = (name: string, prepare: () => Promise<AccountsUnderTest>): void => {
+  describe(`accounts store: ${name}`, () => {
+    let place: AccountsUnderTest;
+    let store: AccountsStore;
+    beforeEach(async () => {
+      place = await prepare();
+      store = await place.open();
+    });
+    afterEach(async () => {
+      await store.close();
+      await place.remove();
+    });
+    const reopen = async (): Promise<void> => {
+      await store.close();
+      store = await place.open();
+    };
+
+    test('a key once created is the same in memory, by subject, by name and after reopening', async () => {
+      const subject = someUser();
+      expect(await store.keyOf(subject)).toBeUndefined();
+      expect(store.keyInMemory(subject)).toBeUndefined();
+      expect(await store.createKey(subject)).toBe('created');
+      const key = store.keyInMemory(subject);
+      expect(key?.name).toMatch(/^[A-Za-z0-9_-]{21}[AQgw]$/);
+      expect(key?.key.symmetricKeySize).toBe(32);
+      await reopen();
+      expect(store.keyInMemory(subject)).toBeUndefined();
+      const named = await store.keysNamed(new Set([key?.name ?? '', id()]));
+      expect([...named.keys()]).toEqual([key?.name]);
+      expect(named.get(key?.name ?? '')?.key.export()).toEqual(key?.key.export());
+      expect((await store.keyOf(subject))?.key.export()).toEqual(key?.key.export());
+      expect(await store.createKey(subject)).toBe('exists');
+    });
+
+    test('of many who create one key at once, one does and all get that key', async () => {
+      const subject = someConversation();
+      const outcomes = await Promise.all(
+        Array.from({ length: 50 }, async () => [await store.createKey(subject), await store.keyOf(subject)] as const),
+      );
+      expect(outcomes.filter(([outcome]) => outcome === 'created')).toHaveLength(1);
+      expect(new Set(outcomes.map(([, key]) => key?.name)).size).toBe(1);
+    });
+
+    test('every subject has a key and a name of its own', async () => {
+      const subjects = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? someUser() : someConversation()));
+      await Promise.all(subjects.map((subject) => store.createKey(subject)));
+      const keys = await Promise.all(subjects.map((subject) => store.keyOf(subject)));
+      expect(new Set(keys.map((key) => key?.name)).size).toBe(100);
+      expect(new Set(keys.map((key) => key?.key.export().toString('hex'))).size).toBe(100);
+      expect((await store.keysNamed(new Set(keys.map((key) => key?.name ?? '')))).size).toBe(100);
+    });
+
+    test('a destroyed key is gone from memory at once, stays gone and is never replaced', async () => {
+      const subject = someUser();
+      await store.createKey(subject);
+      const name = store.keyInMemory(subject)?.name ?? '';
+      const destroyed = store.destroyKey(subject);
+      expect(store.keyInMemory(subject)).toBeUndefined();
+      await destroyed;
+      const nothingLeft = async (): Promise<void> => {
+        expect(await store.keyOf(subject)).toBeUndefined();
+        expect((await store.keysNamed(new Set([name]))).size).toBe(0);
+        expect(await store.createKey(subject)).toBe('destroyed');
+        expect(store.keyInMemory(subject)).toBeUndefined();
+      };
+      await nothingLeft();
+      await store.destroyKey(subject);
+      await reopen();
+      await nothingLeft();
+    });
+
+    test('an answer under way does not bring a destroyed key back into memory', async () => {
+      const subject = someUser();
+      await store.createKey(subject);
+      await reopen();
+      const asked = store.keyOf(subject);
+      await Promise.all([asked, store.destroyKey(subject)]);
+      expect(store.keyInMemory(subject)).toBeUndefined();
+      expect(await store.keyOf(subject)).toBeUndefined();
+    });
+
+    test('destroying before creating leaves a tombstone', async () => {
+      const subject = someUser();
+      await store.destroyKey(subject);
+      expect(await store.createKey(subject)).toBe('destroyed');
+    });
+
+    test('a destroyed key and its name are gone from the disk', async () => {
+      const [subject, other] = [someUser(), someUser()];
+      await store.createKey(subject);
+      await store.createKey(other);
+      const [gone, stays] = [store.keyInMemory(subject), store.keyInMemory(other)];
+      await store.destroyKey(subject);
+      await store.close();
+      const disk = Buffer.from(await place.bytes());
+      expect(disk.includes(gone?.key.export() ?? '')).toBe(false);
+      expect(disk.includes(Buffer.from(gone?.name ?? '', 'base64url'))).toBe(false);
+      expect(disk.includes(stays?.key.export() ?? '')).toBe(true);
+    });
+
+    test('the install key is made once', async () => {
+      const { installKey } = store;
+      expect(installKey).toHaveLength(32);
+      await reopen();
+      expect(store.installKey).toEqual(installKey);
+    });
+
+    test('more keys than memory holds are still found', async () => {
+      const subjects = Array.from({ length: 300 }, someUser);
+      await Promise.all(subjects.map((subject) => store.createKey(subject)));
+      const keys = await Promise.all(subjects.map((subject) => store.keyOf(subject)));
+      expect(keys.every((key) => key !== undefined)).toBe(true);
+      expect(subjects.filter((subject) => store.keyInMemory(subject) !== undefined).length).toBeLessThan(300);
+    });
+
+    test('a closed store refuses', async () => {
+      await store.close();
+      await store.close();
+      await expect(store.createKey(someUser())).rejects.toThrow();
+    });
+  });
+};

@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { workerData } from 'node:worker_threads';
+import { inTransaction, openSqliteFile } from './sqlite-file.ts';
+import { serveCalls } from './sqlite-worker.ts';
+import type { KeySubject } from '../schemas/events.ts';
+
+export interface StoredKey {
+  readonly subject: KeySubject;
+  readonly name: string;
+  readonly key: Uint8Array;
+}
+
+export interface AccountsCalls {
+  installKey: { ask: null; answer: Uint8Array };
+  createKey: { ask: KeySubject; answer: { outcome: 'created' | 'exists' | 'destroyed'; key: StoredKey | undefined } };
+  destroyKey: { ask: KeySubject; answer: null };
+  keyOf: { ask: KeySubject; answer: StoredKey | undefined };
+  keysNamed: { ask: readonly string[]; answer: readonly StoredKey[] };
+}
+
+// A row without name and key is the tombstone that refuses the subject a second key.
+const schema = `
+  CREATE TABLE install (id INTEGER PRIMARY KEY CHECK (id = 1), key BLOB NOT NULL CHECK (length(key) = 32)) STRICT;
+  CREATE TABLE data_keys (
+    kind TEXT NOT NULL CHECK (kind IN ('user', 'conversation')),
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    name BLOB UNIQUE CHECK (length(name) = 16),
+    key BLOB CHECK (length(key) = 32),
+    CHECK ((name IS NULL) = (key IS NULL)),
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID`;
+
+const { path } = workerData as { path: string };
+const db = openSqliteFile({ path, applicationId: 0x70616363, synchronous: 'FULL', schema, schemaVersion: 1 });
+db.prepare('INSERT OR IGNORE INTO install (id, key) VALUES (1, ?)').run(randomBytes(32));
+
+const selectInstallKey = db.prepare('SELECT key FROM install');
+const insertKey = db.prepare('INSERT OR IGNORE INTO data_keys (kind, id, name, key) VALUES (?, ?, ?, ?)');
+const selectKey = db.prepare('SELECT kind, id, name, key FROM data_keys WHERE kind = ? AND id = ?');
+const selectNamed = db.prepare('SELECT kind, id, name, key FROM data_keys WHERE name = ?');
+const destroy = db.prepare(`
+  INSERT INTO data_keys (kind, id, name, key) VALUES (?, ?, NULL, NULL)
+  ON CONFLICT (kind, id) DO UPDATE SET name = NULL, key = NULL`);
+const truncateWal = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
+
+const rowOf = (subject: KeySubject): [kind: string, id: Uint8Array] => {
+  const colon = subject.indexOf(':');
+  return [subject.slice(0, colon), Buffer.from(subject.slice(colon + 1), 'base64url')];
+};
+
+const storedKey = (row: Record<string, unknown> | undefined): StoredKey | undefined => {
+  if (row === undefined || !(row['name'] instanceof Uint8Array) || !(row['key'] instanceof Uint8Array))
+    return undefined;
+  const id = Buffer.from(row['id'] as Uint8Array).toString('base64url');
+  return {
+    subject: `${String(row['kind'])}:${id}` as KeySubject,
+    name: Buffer.from(row['name']).toString('base64url'),
+    key: row['key'],
+  };
+};
+const isKey = (key: StoredKey | undefined): key is StoredKey => key !== undefined;
+
+const [sqliteBusy, sqliteFull] = [5, 13];
+
+serveCalls<AccountsCalls>({
+  calls: {
+    installKey: () => selectInstallKey.get()?.['key'] as Uint8Array,
+    createKey(subject) {
+      const [kind, id] = rowOf(subject);
+      const created = insertKey.run(kind, id, randomBytes(16), randomBytes(32)).changes === 1;
+      const key = storedKey(selectKey.get(kind, id));
+      return { outcome: created ? 'created' : key === undefined ? 'destroyed' : 'exists', key };
+    },
+    destroyKey(subject) {
+      destroy.run(...rowOf(subject));
+      return null;
+    },
+    keyOf: (subject) => storedKey(selectKey.get(...rowOf(subject))),
+    keysNamed: (names) => names.map((name) => storedKey(selectNamed.get(Buffer.from(name, 'base64url')))).filter(isKey),
+  },
+  transaction: (work) => inTransaction(db, work),
+  committed(names) {
+    if (!names.has('destroyKey')) return;
+    // Overwritten in the file, a key still stands in the WAL; a reader of another process may keep it there for now.
+    if (truncateWal.get()?.['busy'] !== 0)
+      throw Object.assign(new Error('a reader holds the WAL'), { errcode: sqliteBusy });
+  },
+  survives: (error) => {
+    const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+    return code === sqliteFull || code === sqliteBusy;
+  },
+  close: () => db.close(),
+});
