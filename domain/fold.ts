@@ -7,7 +7,7 @@ export interface Blocked {
   readonly blocked: { readonly type: string; readonly schemaVersion: number; readonly revision: number };
 }
 
-const isConversationEvent = (event: ParleyEvent): event is ConversationEvent =>
+export const isConversationEvent = (event: ParleyEvent): event is ConversationEvent =>
   eventTypes[event.type].stream === 'conversation';
 
 /** Folds events of a conversation's stream, which follow `from.revision` without a hole. */

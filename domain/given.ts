@@ -1,10 +1,15 @@
 import type { ConversationEvent, Role } from '../schemas/conversation-events.ts';
 import type { ErrorCode } from '../schemas/errors.ts';
-import { commandId, userId, uuidV7, type CommandId, type Seq, type UserId } from '../schemas/ids.ts';
+import { eventTypes, type RecordedEvent } from '../schemas/events.ts';
+import { commandId, conversationId, eventId, userId, uuidV7 } from '../schemas/ids.ts';
+import type { CommandId, Seq, UserId } from '../schemas/ids.ts';
 import { defaultLimits, type Limits } from '../schemas/limits.ts';
-import type { Conversation } from './conversation.ts';
+import { logId } from '../schemas/position.ts';
+import { conversationStream } from '../schemas/streams.ts';
+import type { Conversation, Folded } from './conversation.ts';
 import { decide, type ConversationCommand, type Decision } from './decide-conversation.ts';
-import { evolve } from './evolve-conversation.ts';
+import { foldConversation } from './evolve-conversation.ts';
+import type { Blocked } from './fold.ts';
 
 /** The language in which the rules of a conversation are tested: given events, when a command comes, then a decision. */
 export const user = (name: string): UserId => userId.parse(name.padEnd(22, 'A'));
@@ -66,18 +71,47 @@ const firstIdTime = 1_000_000;
 /** What a command asks, without the id and the mac that every one has. */
 export type Asking = ConversationCommand extends infer C ? (C extends C ? Omit<C, 'id' | 'mac'> : never) : never;
 
+/** The event as a log would give it back at a revision. */
+export const recordedAt = (revision: number, event: ConversationEvent): RecordedEvent => ({
+  eventId: eventId.parse(uuidV7(revision, new Uint8Array(10))),
+  time: firstIdTime + revision,
+  causationId: event.commandId,
+  correlationId: event.commandId,
+  stream: conversationStream(conversationId.parse('A'.repeat(22))),
+  revision,
+  position: { log: logId.parse('A'.repeat(22)), n: revision + 1 },
+  type: event.type,
+  schemaVersion: eventTypes[event.type].version,
+  critical: eventTypes[event.type].critical,
+  event,
+  link: `link ${revision}`,
+});
+
+/** For folds that must not be blocked. */
+export const stateOf = <State>(outcome: Folded<State> | Blocked): Folded<State> => {
+  if ('blocked' in outcome) throw new Error(`blocked by ${outcome.blocked.type}`);
+  return outcome;
+};
+
 export interface Given {
   readonly state: Conversation | undefined;
   readonly when: (asking: Asking, limits?: Limits) => Decision;
 }
 
-export const given = (...happenings: readonly Happening[]): Given => {
-  let state: Conversation | undefined;
-  happenings.forEach((happening, revision) => {
+/** A stream of these happenings. */
+export const recorded = (...happenings: readonly Happening[]): readonly RecordedEvent[] => {
+  let seq = 0;
+  return happenings.map((happening, revision) => {
     const idTime = firstIdTime + revision;
-    const event = happening({ commandId: idAt(idTime), idTimeMax: idTime, mac, seq: state?.seq ?? 0 });
-    state = evolve(state, event, { revision, time: idTime, link: `link ${revision}` });
+    const event = happening({ commandId: idAt(idTime), idTimeMax: idTime, mac, seq });
+    seq = event.seq;
+    return recordedAt(revision, event);
   });
+};
+
+export const given = (...happenings: readonly Happening[]): Given => {
+  const missing: Folded<never> = { state: undefined, revision: -1 };
+  const { state } = stateOf(foldConversation(missing, recorded(...happenings)));
   return {
     state,
     when: (asking, limits = defaultLimits) =>
