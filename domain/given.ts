@@ -61,6 +61,10 @@ export const sent =
   (by: UserId, text = 'hello'): Happening =>
   (said) => ({ type: 'message-sent', ...said, seq: said.seq + 1, by, replyTo: null, content: { type: 'text', text } });
 
+export const edited =
+  (by: UserId, target: Seq, text = 'better'): Happening =>
+  (said) => ({ type: 'message-edited', ...said, by, target, content: { type: 'text', text } });
+
 export const deleted =
   (by: UserId, target: Seq): Happening =>
   (said) => ({ type: 'message-deleted', ...said, by, target });
