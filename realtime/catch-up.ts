@@ -1,0 +1,123 @@
+import { isConversationEvent } from '../domain/fold.ts';
+import { mayReceive } from '../domain/visibility.ts';
+import type { EventLog, Tail, TailBatch } from '../event-log/event-log.ts';
+import type { RecordedEvent } from '../schemas/events.ts';
+import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
+import { subjectOf } from '../schemas/streams.ts';
+import { beginsMembershipOf, frameFor } from './encode-frame.ts';
+import type { Memberships } from './memberships.ts';
+import type { Router } from './router.ts';
+import type { Turnstile } from './turnstile.ts';
+
+export interface CatchUpDeps {
+  readonly eventLog: EventLog;
+  readonly memberships: Memberships;
+  readonly router: Router;
+  /** Pulls that go to the store, of all sessions together. */
+  readonly reads: Turnstile;
+}
+
+/** A session that is behind. */
+export interface Behind {
+  readonly userId: UserId;
+  /** Queues a frame; false, and nothing queued, when there is no room. */
+  offer(frame: Buffer, sent: CommandId | undefined): boolean;
+  /** Resolves when most of what was queued has gone; never if the socket ends before. */
+  drained(): Promise<void>;
+  /** Everything up to the router's place was given; the router delivers what comes after. */
+  goLive(): void;
+}
+
+/**
+ * Gives a session what its user may receive after `place`, pulled from the log and filtered by membership as it is now,
+ * until it has come to the router's place: at that synchronous point it goes live, so the seam has neither a gap nor a
+ * double. `blocked`: the log goes on with something this process must not pass over.
+ *
+ * Holds one batch at most, and none while it waits for a socket that does not keep up.
+ */
+export const catchUp = async (
+  place: number,
+  session: Behind,
+  deps: CatchUpDeps,
+  signal: AbortSignal,
+): Promise<'live' | 'blocked'> => {
+  let from = place;
+  for (;;) {
+    await session.drained();
+    signal.throwIfAborted();
+    const tail = deps.eventLog.tail({ from, streamKinds: ['conversation'], signal });
+    const reached = await pullUntilFull(tail, from, session, deps);
+    if (reached === 'live' || reached === 'blocked') return reached;
+    from = reached.place;
+  }
+};
+
+const pullUntilFull = async (
+  tail: Tail,
+  from: number,
+  session: Behind,
+  deps: CatchUpDeps,
+): Promise<'live' | 'blocked' | { readonly place: number }> => {
+  let place = from;
+  for (;;) {
+    const batch = tail.pullNow() ?? (await deps.reads.run(() => tail.pull()));
+    const ended = await give(batch, place, session, deps);
+    if (ended !== 'given') return ended;
+    place = batch.throughPlace;
+    // Others get their turn of the loop between two batches, which from memory would follow each other at once.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+};
+
+const give = async (
+  batch: TailBatch,
+  from: number,
+  session: Behind,
+  deps: CatchUpDeps,
+): Promise<'given' | 'live' | 'blocked' | { readonly place: number }> => {
+  const base = batch.throughPlace - batch.through.n;
+  let given = from;
+  for (const recorded of batch.events) {
+    const place = base + recorded.position.n;
+    let outcome: ReturnType<typeof giveEvent> | undefined;
+    while (outcome === undefined || outcome === 'missing') {
+      if (outcome === 'missing') await load(recorded, deps);
+      if (place > deps.router.place) {
+        session.goLive();
+        return 'live';
+      }
+      outcome = giveEvent(recorded, session, deps);
+    }
+    if (outcome === 'full') return { place: given };
+    if (outcome === 'blocked') return 'blocked';
+    given = place;
+  }
+  if (batch.throughPlace < deps.router.place) return 'given';
+  session.goLive();
+  return 'live';
+};
+
+const giveEvent = (
+  recorded: RecordedEvent,
+  session: Behind,
+  { memberships }: CatchUpDeps,
+): 'given' | 'full' | 'blocked' | 'missing' => {
+  const { event, revision } = recorded;
+  if (event === undefined || !isConversationEvent(event)) return recorded.critical ? 'blocked' : 'given';
+  const id = subjectOf(recorded.stream) as ConversationId;
+  const known = memberships.get(id);
+  if (known === undefined) return 'missing';
+  if (known.blocked) return 'blocked';
+  if (!mayReceive(known.state, session.userId, event, revision)) return 'given';
+  const name = beginsMembershipOf(session.userId, event) ? memberships.nameOf(known) : null;
+  if (name === undefined) return 'missing';
+  const sent = event.type === 'message-sent' && event.by === session.userId ? event.commandId : undefined;
+  return session.offer(frameFor(session.userId, id, event, recorded, known, name), sent) ? 'given' : 'full';
+};
+
+const load = async ({ stream }: RecordedEvent, { memberships }: CatchUpDeps): Promise<void> => {
+  const id = subjectOf(stream) as ConversationId;
+  const known = memberships.get(id);
+  if (known === undefined) await memberships.load(id);
+  else await memberships.loadName(id, known);
+};

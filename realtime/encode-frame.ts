@@ -1,0 +1,108 @@
+import type { Accepted } from '../command-side/command-gateway.ts';
+import type { ConversationEvent } from '../schemas/conversation-events.ts';
+import type { Rejection } from '../schemas/errors.ts';
+import type { RecordedEvent } from '../schemas/events.ts';
+import type { FrameRefused, ServerFrame } from '../schemas/frames.ts';
+import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
+import type { KnownMembership } from './memberships.ts';
+
+export const encodeFrame = (frame: ServerFrame): Buffer => Buffer.from(JSON.stringify(frame));
+
+/** The id a command's answer repeats, under the name it came with. */
+export type AnsweredId = { readonly messageId: CommandId } | { readonly commandId: CommandId };
+
+export const acceptedFrame = (id: AnsweredId, accepted: Accepted): Buffer =>
+  encodeFrame({
+    type: 'accepted',
+    ...id,
+    conversationId: accepted.conversationId,
+    ...(accepted.seq === undefined ? {} : { seq: accepted.seq }),
+    time: accepted.time,
+    chain: accepted.chain,
+    readAfter: accepted.readAfter,
+  });
+
+export const rejectedFrame = (id: AnsweredId | FrameRefused, rejection: Rejection): Buffer =>
+  encodeFrame({ type: 'rejected', ...definedOf(id), ...rejection });
+
+const definedOf = ({ messageId, commandId }: FrameRefused): { messageId?: string; commandId?: string } => ({
+  ...(messageId === undefined ? {} : { messageId }),
+  ...(commandId === undefined ? {} : { commandId }),
+});
+
+/** Whether the event begins the membership of `user`, who then gets the whole conversation in place of the change. */
+export const beginsMembershipOf = (user: UserId, event: ConversationEvent): boolean =>
+  event.type === 'conversation-started' || (event.type === 'member-added' && event.userId === user);
+
+/**
+ * What an event means to a user who may receive it: one of at most two frames, which all receivers share. `known` is the
+ * membership at or after the event, and `name` the group's name there.
+ */
+export const frameFor = (
+  user: UserId,
+  conversationId: ConversationId,
+  event: ConversationEvent,
+  recorded: RecordedEvent,
+  known: KnownMembership,
+  name: string | null,
+): Buffer =>
+  event.type === 'conversation-started' || (event.type === 'member-added' && event.userId === user)
+    ? conversationFrame(conversationId, event, recorded.time, known, name)
+    : changeFrame(conversationId, event, recorded);
+
+/** To those who hold the conversation already. */
+export const changeFrame = (
+  conversationId: ConversationId,
+  event: Exclude<ConversationEvent, { type: 'conversation-started' }>,
+  { revision, time }: RecordedEvent,
+): Buffer => {
+  const { by } = event;
+  const change = { conversationId, by, time, version: versionAt(revision, event.seq) };
+  switch (event.type) {
+    case 'message-sent': {
+      const { seq, commandId: messageId, content, replyTo } = event;
+      const reply = replyTo === null ? {} : { replyTo };
+      return encodeFrame({ type: 'message', conversationId, seq, messageId, by, time, content, ...reply });
+    }
+    case 'message-edited':
+      return encodeFrame({ type: 'edited', ...change, seq: event.target, content: event.content });
+    case 'message-deleted':
+      return encodeFrame({ type: 'deleted', ...change, seq: event.target });
+    case 'conversation-renamed':
+      return encodeFrame({ type: 'renamed', ...change, name: event.name });
+    case 'member-added':
+      return encodeFrame({ type: 'member-added', ...change, userId: event.userId, role: event.role });
+    case 'member-removed':
+      return encodeFrame({ type: 'member-removed', ...change, userId: event.userId });
+    case 'member-left':
+      return encodeFrame({ type: 'member-left', ...change });
+    case 'role-changed':
+      return encodeFrame({ type: 'role-changed', ...change, userId: event.userId, role: event.role });
+    default:
+      return event satisfies never;
+  }
+};
+
+/** The whole of a conversation as it is known, to those whose membership the event begins. */
+export const conversationFrame = (
+  conversationId: ConversationId,
+  event: Extract<ConversationEvent, { type: 'conversation-started' | 'member-added' }>,
+  time: number,
+  { state, revision }: KnownMembership,
+  name: string | null,
+): Buffer =>
+  encodeFrame({
+    type: 'conversation',
+    conversationId,
+    kind: state.kind,
+    name,
+    members: Array.from(state.members, ([userId, { role }]) => ({ userId, role })),
+    seq: state.seq,
+    visibleFrom: event.type === 'member-added' ? event.visibleFrom : event.seq,
+    by: event.by,
+    time,
+    version: versionAt(revision, state.seq),
+  });
+
+/** How many events of the conversation up to `revision` are no messages. */
+const versionAt = (revision: number, seq: number): number => revision + 1 - seq;

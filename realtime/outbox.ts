@@ -1,0 +1,75 @@
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import type { Flushable, FlushTurn } from './flush-turn.ts';
+
+/** What may wait for one socket before the session stops adding messages to it, in bytes. */
+export const outboxBytes = 1024 * 1024;
+const drainedBytes = outboxBytes / 4;
+
+const asText = { binary: false } as const;
+
+/** The frames on their way to one socket, in order. Who fills it looks at `full` first. */
+export class Outbox implements Flushable {
+  readonly #ws: WebSocket;
+  readonly #socket: Duplex;
+  readonly #turn: FlushTurn;
+  #frames: Buffer[] = [];
+  #queuedBytes = 0;
+  #progressed = false;
+  #onDrained: (() => void)[] = [];
+  readonly #onWritten = (): void => this.#written();
+
+  constructor(ws: WebSocket, socket: Duplex, turn: FlushTurn) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#turn = turn;
+  }
+
+  push(frame: Buffer): void {
+    if (this.#frames.length === 0) this.#turn.mark(this);
+    this.#frames.push(frame);
+    this.#queuedBytes += frame.length;
+  }
+
+  /** Bytes that the kernel has not taken. */
+  get unsentBytes(): number {
+    return this.#queuedBytes + this.#ws.bufferedAmount;
+  }
+
+  get full(): boolean {
+    return this.unsentBytes > outboxBytes;
+  }
+
+  /** Whether the kernel took anything since this was last asked, or there was nothing to take. */
+  madeProgress(): boolean {
+    const progressed = this.#progressed || this.unsentBytes === 0;
+    this.#progressed = false;
+    return progressed;
+  }
+
+  /** Calls back once when most of what waits has gone; never if the socket ends before. */
+  whenDrained(callback: () => void): void {
+    if (this.unsentBytes <= drainedBytes) callback();
+    else this.#onDrained.push(callback);
+  }
+
+  flush(): void {
+    const frames = this.#frames;
+    const last = frames.pop();
+    if (last === undefined) return;
+    this.#frames = [];
+    this.#queuedBytes = 0;
+    this.#socket.cork();
+    for (const frame of frames) this.#ws.send(frame, asText);
+    this.#ws.send(last, asText, this.#onWritten);
+    this.#socket.uncork();
+  }
+
+  #written(): void {
+    this.#progressed = true;
+    if (this.#onDrained.length === 0 || this.unsentBytes > drainedBytes) return;
+    const callbacks = this.#onDrained;
+    this.#onDrained = [];
+    for (const callback of callbacks) callback();
+  }
+}

@@ -1,0 +1,151 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { Clock, RandomBytes } from '../command-side/clock.ts';
+import type { CommandGateway } from '../command-side/command-gateway.ts';
+import type { SnapshotStore } from '../command-side/snapshot-store.ts';
+import type { EventLog } from '../event-log/event-log.ts';
+import { reject } from '../schemas/errors.ts';
+import type { ConversationId } from '../schemas/ids.ts';
+import { frameBytes, type Limits } from '../schemas/limits.ts';
+import { conversationStream } from '../schemas/streams.ts';
+import { drainSessions } from './drain-sessions.ts';
+import { FlushTurn } from './flush-turn.ts';
+import { readHandshake, subprotocol } from './handshake.ts';
+import { loadMembership } from './load-membership.ts';
+import { Memberships } from './memberships.ts';
+import { refuseUpgrade } from './refuse-upgrade.ts';
+import { Router } from './router.ts';
+import { Session } from './session.ts';
+import { Sessions } from './sessions.ts';
+import type { SignedIn, SignIn } from './sign-in.ts';
+import { Turnstile } from './turnstile.ts';
+
+export interface RealtimeDeps {
+  readonly eventLog: EventLog;
+  readonly snapshots: SnapshotStore;
+  readonly gateway: CommandGateway;
+  readonly signIn: SignIn;
+  readonly limits: Limits;
+  /** Web origins whose pages may connect. */
+  readonly allowedOrigins: ReadonlySet<string>;
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
+}
+
+export interface Realtime {
+  /** Takes the server's requests to upgrade. */
+  attach(server: Server): void;
+  /** Why sockets are not served; undefined: they are. */
+  notReady(): string | undefined;
+  /** Refuses new sockets and commands, lets those under way finish, then closes all sockets; resolves when they are gone. */
+  drain(): Promise<void>;
+  /** Ends what is left at once. */
+  close(): Promise<void>;
+}
+
+const handshakesAtOnce = 256;
+const handshakeMs = 10_000;
+const readsAtOnce = 4;
+const mostFragments = 128;
+const tooManyHandshakes = reject('busy', 'too many handshakes', { retryAfterMs: 1_000, limiter: 'handshakes' });
+const shuttingDown = reject('draining', 'this server is shutting down', { retryAfterMs: 2_000 });
+
+export const realtime = (deps: RealtimeDeps): Realtime => {
+  const { eventLog, limits, warn } = deps;
+  const stopping = new AbortController();
+  const turn = new FlushTurn();
+  const sessions = new Sessions();
+  const memberships = new Memberships(
+    (id) => loadMembership(eventLog, deps.snapshots, id),
+    (id, revision) => readName(eventLog, id, revision),
+  );
+  const router = new Router(eventLog, memberships, sessions, turn);
+  const sessionDeps = { ...deps, turn, router, memberships, reads: new Turnstile(readsAtOnce) };
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: frameBytes(limits),
+    maxFragments: mostFragments,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+  });
+
+  let handshakes = 0;
+  let draining: Promise<void> | undefined;
+  let stopped: string | undefined;
+  const isDraining = (): boolean => draining !== undefined;
+  let second = 0;
+  let opened = 0;
+
+  const following = router.follow(stopping.signal).catch((error: unknown) => {
+    if (stopping.signal.aborted) return;
+    stopped = error instanceof Error ? error.message : 'the router stopped';
+    warn({ err: error }, 'the router stopped: nothing is delivered');
+  });
+
+  const seconds = setInterval(() => {
+    second++;
+    for (const session of sessions.all) session.tick(second);
+  }, 1_000);
+
+  const open = (request: IncomingMessage, socket: Duplex, head: Buffer, signedIn: SignedIn & { ok: true }): void => {
+    webSockets.handleUpgrade(request, socket, head, (ws) => {
+      const session = new Session(ws, socket, signedIn, opened++, sessionDeps);
+      sessions.add(session);
+      // The peer broke the protocol: ws closes the socket with the code that says how.
+      ws.on('error', () => session.stop());
+      ws.on('close', () => {
+        session.stop();
+        sessions.remove(session);
+      });
+    });
+  };
+
+  const greet = async (token: string, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    handshakes++;
+    const deadline = setTimeout(() => socket.destroy(), handshakeMs);
+    try {
+      const signedIn = await deps.signIn(token);
+      if (socket.destroyed) return;
+      if (!signedIn.ok) refuseUpgrade(socket, signedIn.rejection);
+      else if (isDraining()) refuseUpgrade(socket, shuttingDown);
+      else open(request, socket, head, signedIn);
+    } catch (error) {
+      warn({ err: error }, 'a handshake failed');
+      refuseUpgrade(socket, reject('internal', 'the handshake failed'));
+    } finally {
+      clearTimeout(deadline);
+      handshakes--;
+    }
+  };
+
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', () => socket.destroy());
+    const handshake = readHandshake(request, deps.allowedOrigins);
+    if (isDraining()) refuseUpgrade(socket, shuttingDown);
+    else if (!handshake.ok) refuseUpgrade(socket, handshake.rejection);
+    else if (handshakes >= handshakesAtOnce) refuseUpgrade(socket, tooManyHandshakes);
+    else void greet(handshake.token, request, socket, head);
+  };
+
+  return {
+    attach(server) {
+      server.on('upgrade', upgrade);
+    },
+    notReady: () => (isDraining() ? 'draining' : stopped),
+    drain: () => (draining ??= drainSessions(sessions, deps.randomBytes)),
+    async close() {
+      stopping.abort();
+      clearInterval(seconds);
+      for (const session of sessions.all) session.terminate();
+      await following;
+    },
+  };
+};
+
+const readName = async (log: EventLog, id: ConversationId, revision: number): Promise<string | null> => {
+  const [named] = await log.readStream(conversationStream(id), revision, 'forwards', 1);
+  return named?.event?.type === 'conversation-renamed' ? named.event.name : null;
+};

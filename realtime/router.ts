@@ -1,0 +1,171 @@
+import { receivers } from '../domain/visibility.ts';
+import { isConversationEvent } from '../domain/fold.ts';
+import type { EventLog, TailBatch } from '../event-log/event-log.ts';
+import type { ConversationEvent } from '../schemas/conversation-events.ts';
+import type { ParleyEvent, RecordedEvent } from '../schemas/events.ts';
+import type { ConversationId, UserId } from '../schemas/ids.ts';
+import { encodeCursor, type LogPosition } from '../schemas/position.ts';
+import { kindOf, subjectOf } from '../schemas/streams.ts';
+import { beginsMembershipOf, frameFor } from './encode-frame.ts';
+import type { FlushTurn } from './flush-turn.ts';
+import type { KnownMembership, Memberships } from './memberships.ts';
+import type { Sessions } from './sessions.ts';
+
+export const followedKinds = ['conversation', 'user'] as const;
+const loadsAtOnce = 64;
+
+/** A place of the log and the cursor that names it. */
+export interface Place {
+  readonly place: number;
+  readonly position: LogPosition;
+}
+
+/**
+ * Follows the log from its head and gives every event, encoded once, to the sessions of all who may receive it. Whoever is
+ * `live` has been given everything up to `place`.
+ */
+export class Router {
+  readonly #log: EventLog;
+  readonly #memberships: Memberships;
+  readonly #sessions: Sessions;
+  readonly #turn: FlushTurn;
+  #at: Place;
+  #cursor: string | undefined;
+
+  constructor(log: EventLog, memberships: Memberships, sessions: Sessions, turn: FlushTurn) {
+    this.#log = log;
+    this.#memberships = memberships;
+    this.#sessions = sessions;
+    this.#turn = turn;
+    const position = log.head();
+    const located = log.locate(position);
+    if (located.where !== 'known') throw new Error('the log does not know its own head');
+    this.#at = { place: located.place, position };
+  }
+
+  get place(): number {
+    return this.#at.place;
+  }
+
+  /** Names `place`, in the form clients store. */
+  get cursor(): string {
+    const { log, n } = this.#at.position;
+    return (this.#cursor ??= encodeCursor(new Map([[log, n]])));
+  }
+
+  /** Ends only by throwing: at a critical event this process does not know, at a fault of the log, or when aborted. */
+  async follow(signal: AbortSignal): Promise<never> {
+    const tail = this.#log.tail({ from: this.place, streamKinds: followedKinds, signal });
+    for (;;) {
+      const batch = tail.pullNow() ?? (await tail.pull());
+      let next = 0;
+      while (next < batch.events.length) {
+        next = await this.#deliverAtFlush(batch, next);
+        if (next < batch.events.length) await this.#loadFor(batch.events.slice(next));
+      }
+      this.#moveTo({ place: batch.throughPlace, position: batch.through });
+    }
+  }
+
+  #deliverAtFlush(batch: TailBatch, from: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#turn.beforeFlush(() => {
+        try {
+          resolve(this.#deliver(batch, from));
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error('delivery failed', { cause: error }));
+        }
+      });
+    });
+  }
+
+  /** Delivers until a membership is missing; the answer is the index of the first event not delivered. */
+  #deliver({ events, log, through, throughPlace }: TailBatch, from: number): number {
+    const base = throughPlace - through.n;
+    for (let i = from; ; i++) {
+      const recorded = events[i];
+      if (recorded === undefined) return i;
+      const { n } = recorded.position;
+      if (!this.#deliverEvent(recorded, base + n)) return i;
+      this.#moveTo({ place: base + n, position: { log, n } });
+    }
+  }
+
+  #moveTo(at: Place): void {
+    this.#at = at;
+    this.#cursor = undefined;
+  }
+
+  #deliverEvent(recorded: RecordedEvent, place: number): boolean {
+    const { event, stream, revision } = recorded;
+    if (event === undefined && recorded.critical) {
+      throw new Error(`${stream} holds ${recorded.type} ${recorded.schemaVersion} at ${revision}, unknown here`);
+    }
+    if (kindOf(stream) === 'user') {
+      if (event !== undefined) this.#endSessions(subjectOf(stream) as UserId, event);
+      return true;
+    }
+    const id = subjectOf(stream) as ConversationId;
+    if (this.#sessions.all.size === 0) {
+      this.#memberships.forget(id);
+      return true;
+    }
+    const change = event !== undefined && isConversationEvent(event) ? event : undefined;
+    const known = this.#memberships.after(id, change, revision);
+    if (known === undefined) return false;
+    return change === undefined || this.#deliverChange(id, change, recorded, place, known);
+  }
+
+  #deliverChange(
+    id: ConversationId,
+    event: ConversationEvent,
+    recorded: RecordedEvent,
+    place: number,
+    known: KnownMembership,
+  ): boolean {
+    const begins = event.type === 'conversation-started' || event.type === 'member-added';
+    const name = begins ? this.#memberships.nameOf(known) : null;
+    if (name === undefined) return false;
+    let change: Buffer | undefined;
+    let whole: Buffer | undefined;
+    for (const user of receivers(known.state, event, recorded.revision)) {
+      const sessions = this.#sessions.of(user);
+      if (sessions.length === 0) continue;
+      const frame = beginsMembershipOf(user, event)
+        ? (whole ??= frameFor(user, id, event, recorded, known, name))
+        : (change ??= frameFor(user, id, event, recorded, known, name));
+      const sent = event.type === 'message-sent' && event.by === user ? event.commandId : undefined;
+      for (const session of sessions) session.deliver(frame, place, sent);
+    }
+    return true;
+  }
+
+  #endSessions(user: UserId, event: ParleyEvent): void {
+    const ended =
+      event.type === 'sessions-ended' ||
+      event.type === 'user-erased' ||
+      (event.type === 'user-disabled' && event.disabled);
+    if (!ended) return;
+    const device = event.type === 'sessions-ended' ? event.deviceId : null;
+    for (const session of this.#sessions.of(user)) {
+      if (device === null || session.caller.deviceId === device) session.end('token_expired');
+    }
+  }
+
+  async #loadFor(events: readonly RecordedEvent[]): Promise<void> {
+    const missing = new Set<ConversationId>();
+    for (const { stream } of events) {
+      const id = subjectOf(stream) as ConversationId;
+      if (kindOf(stream) === 'conversation' && this.#memberships.get(id) === undefined) missing.add(id);
+      if (missing.size === loadsAtOnce) break;
+    }
+    await Promise.all(Array.from(missing, (id) => this.#memberships.load(id)));
+    // Only the first event is known to wait for its conversation's name.
+    const [first] = missing.size === 0 ? events : [];
+    if (first === undefined) return;
+    const id = subjectOf(first.stream) as ConversationId;
+    const known = this.#memberships.get(id);
+    if (known !== undefined && this.#memberships.nameOf(known) === undefined)
+      await this.#memberships.loadName(id, known);
+  }
+}

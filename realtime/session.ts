@@ -1,0 +1,319 @@
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import type { Clock } from '../command-side/clock.ts';
+import type { Caller, CommandAnswer, CommandGateway } from '../command-side/command-gateway.ts';
+import type { Command } from '../schemas/commands.ts';
+import { closes, reject, type CloseName, type Rejection } from '../schemas/errors.ts';
+import type { ClientFrame, ServerFrame } from '../schemas/frames.ts';
+import type { CommandId } from '../schemas/ids.ts';
+import { frameBytes, type Limits } from '../schemas/limits.ts';
+import { catchUp, type Behind, type CatchUpDeps } from './catch-up.ts';
+import { Echoes } from './echoes.ts';
+import { acceptedFrame, encodeFrame, rejectedFrame, type AnsweredId } from './encode-frame.ts';
+import type { FlushTurn } from './flush-turn.ts';
+import { Outbox } from './outbox.ts';
+import { readFrame, type ReadFrame } from './read-frame.ts';
+import type { SignedIn, SignIn } from './sign-in.ts';
+import { startOf } from './start-of.ts';
+
+export interface SessionDeps extends CatchUpDeps {
+  readonly gateway: CommandGateway;
+  readonly signIn: SignIn;
+  readonly turn: FlushTurn;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
+}
+
+const mostInFlight = 256;
+const mostRefusedInARow = 50;
+const secondsBetween = { pings: 30, idleSynced: 60, waiting: 5 } as const;
+const silentPingsAllowed = 2;
+const secondsWithoutProgress = 30;
+const secondsToClose = 3;
+
+type Feed = 'not-asked' | 'behind' | 'blocked' | 'live';
+
+/** One socket: its user's commands in, what the user may see out. */
+export class Session implements Behind {
+  readonly caller: Caller;
+  readonly #ws: WebSocket;
+  readonly #deps: SessionDeps;
+  readonly #outbox: Outbox;
+  readonly #echoes = new Echoes();
+  /** Spreads over a minute what every session does once a minute. */
+  readonly #second: number;
+  #expiresAt: number;
+  #feed: Feed = 'not-asked';
+  #catchingUp: AbortController | undefined;
+  /** Everything of the log up to here is queued or not for this user; kept up to date by the router while live. */
+  #place = 0;
+  #syncedPlace = 0;
+  #syncDue = false;
+  #inFlight = 0;
+  #refusedInARow = 0;
+  #silentPings = 0;
+  #secondsBehind = 0;
+  #secondsStalled = 0;
+  #secondsClosing: number | undefined;
+  #draining = false;
+
+  constructor(
+    ws: WebSocket,
+    socket: Duplex,
+    { caller, expiresAt }: SignedIn & { ok: true },
+    second: number,
+    deps: SessionDeps,
+  ) {
+    this.caller = caller;
+    this.#ws = ws;
+    this.#deps = deps;
+    this.#expiresAt = expiresAt;
+    this.#second = second;
+    this.#outbox = new Outbox(ws, socket, deps.turn);
+    ws.on('message', (data, isBinary) => {
+      if (isBinary || !Buffer.isBuffer(data)) this.end('not_text');
+      else this.#receive(data);
+    });
+    ws.on('ping', () => this.#hear());
+    ws.on('pong', () => this.#hear());
+    const { textCharacters, groupMembers } = deps.limits;
+    this.#push({
+      type: 'welcome',
+      protocol: 1,
+      userId: caller.userId,
+      deviceId: caller.deviceId,
+      time: deps.clock.now(),
+      limits: { textCharacters, groupMembers, frameBytes: frameBytes(deps.limits) },
+    });
+  }
+
+  get userId(): Caller['userId'] {
+    return this.caller.userId;
+  }
+
+  /** Commands whose answer is not queued yet. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** From the router, in the order of the log. */
+  deliver(frame: Buffer, place: number, sent: CommandId | undefined): void {
+    if (this.#feed !== 'live' || place <= this.#place) return;
+    if (this.offer(frame, sent)) this.#place = place;
+    // Everything before this event is queued: from it on the session pulls for itself until it has caught up again.
+    else void this.#follow((signal) => this.#pull(place - 1, signal));
+  }
+
+  offer(frame: Buffer, sent: CommandId | undefined): boolean {
+    if (this.#outbox.full) return false;
+    this.#syncDue = true;
+    if (sent === undefined || !this.#echoes.passOver(sent, frame)) this.#outbox.push(frame);
+    return true;
+  }
+
+  drained(): Promise<void> {
+    return new Promise((resolve) => this.#outbox.whenDrained(resolve));
+  }
+
+  goLive(): void {
+    this.#goLive(this.#deps.router.place, this.#deps.router.cursor);
+  }
+
+  /** Once a second; `second` counts them for all sessions. */
+  tick(second: number): void {
+    if (this.#secondsClosing !== undefined) {
+      if (++this.#secondsClosing > secondsToClose) this.#ws.terminate();
+      return;
+    }
+    if (this.#deps.clock.now() >= this.#expiresAt) {
+      this.end('token_expired');
+      return;
+    }
+    this.#secondsStalled = this.#outbox.madeProgress() ? 0 : this.#secondsStalled + 1;
+    if (this.#secondsStalled >= secondsWithoutProgress) {
+      this.end('slow_consumer');
+      return;
+    }
+    const mine = second + this.#second;
+    if (mine % secondsBetween.pings === 0) this.#ping();
+    if (this.#feed === 'live') this.#syncOnTime(mine % secondsBetween.idleSynced === 0);
+    else if (this.#feed !== 'not-asked') this.#sayWaiting();
+  }
+
+  /** Commands that come from now on are refused as `draining`. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Closes the socket with what is queued before the close frame. Repeating it changes nothing. */
+  end(name: CloseName, reason: string = name): void {
+    if (this.#secondsClosing !== undefined) return;
+    this.#secondsClosing = 0;
+    this.stop();
+    this.#outbox.flush();
+    this.#ws.close(closes[name].code, reason);
+  }
+
+  /** Ends the socket at once, without a close frame. */
+  terminate(): void {
+    this.stop();
+    this.#ws.terminate();
+  }
+
+  /** Ends what the session has under way in this process; its socket is gone or about to go. */
+  stop(): void {
+    this.#feed = 'not-asked';
+    this.#catchingUp?.abort();
+    this.#catchingUp = undefined;
+  }
+
+  #receive(bytes: Buffer): void {
+    if (this.#secondsClosing !== undefined) return;
+    this.#hear();
+    const read = readFrame(bytes);
+    if (read.ok) {
+      this.#refusedInARow = 0;
+      this.#handle(read.frame);
+    } else if (++this.#refusedInARow > mostRefusedInARow) this.end('too_many_errors');
+    else this.#refuse(read);
+    this.#keepBounds();
+  }
+
+  #handle(frame: ClientFrame): void {
+    if (frame.type === 'resume') void this.#resume(frame.cursor);
+    else if (frame.type === 'ping') this.#push({ type: 'pong', time: this.#deps.clock.now() });
+    else if (frame.type === 'renew') void this.#renew(frame.token);
+    else this.#submit(frame);
+  }
+
+  #refuse({ code, message, ids }: Extract<ReadFrame, { ok: false }>): void {
+    const named = ids.messageId !== undefined || ids.commandId !== undefined;
+    if (named) this.#outbox.push(rejectedFrame(ids, reject(code, message)));
+    else this.#push({ type: 'error', code, message });
+  }
+
+  #submit(command: Command): void {
+    const id: AnsweredId =
+      command.type === 'send' ? { messageId: command.messageId } : { commandId: command.commandId };
+    if (this.#draining) {
+      this.#outbox.push(rejectedFrame(id, reject('draining', 'this server is shutting down', { retryAfterMs: 1_000 })));
+      return;
+    }
+    this.#inFlight++;
+    const sent = command.type === 'send' ? command.messageId : undefined;
+    if (sent !== undefined) this.#echoes.sent(sent);
+    void this.#deps.gateway.submit(this.caller, command).then((answer) => this.#answer(id, sent, answer));
+  }
+
+  #answer(id: AnsweredId, sent: CommandId | undefined, answer: CommandAnswer): void {
+    this.#inFlight--;
+    this.#outbox.push(answer.ok ? acceptedFrame(id, answer.accepted) : rejectedFrame(id, answer.rejection));
+    const held = sent === undefined ? undefined : this.#echoes.answered(sent, answer.ok);
+    if (held !== undefined) this.#outbox.push(held);
+    if (answer.ok) this.#syncDue = true;
+    this.#keepBounds();
+  }
+
+  async #renew(token: string): Promise<void> {
+    try {
+      const signedIn = await this.#deps.signIn(token);
+      if (!signedIn.ok) this.#refuseToken(signedIn.rejection);
+      else if (signedIn.caller.userId !== this.userId || signedIn.caller.deviceId !== this.caller.deviceId) {
+        this.#refuseToken(reject('unauthenticated', 'token: is of another user or device'));
+      } else this.#expiresAt = signedIn.expiresAt;
+    } catch (error) {
+      this.#deps.warn({ err: error, userId: this.userId }, 'a token could not be renewed');
+      this.#refuseToken(reject('internal', 'the token could not be checked'));
+    }
+  }
+
+  #refuseToken({ code, message }: Rejection): void {
+    this.#push({ type: 'error', code, message });
+  }
+
+  #resume(cursor: string | null): Promise<void> {
+    return this.#follow(async (signal) => {
+      const start = await startOf(cursor, this.userId, this.#deps.eventLog);
+      signal.throwIfAborted();
+      if ('reset' in start) {
+        this.stop();
+        this.#push({ type: 'reset', reason: start.reset });
+      } else if (start.place >= this.#deps.router.place) this.#goLive(start.place, start.cursor);
+      else await this.#pull(start.place, signal);
+    });
+  }
+
+  async #pull(place: number, signal: AbortSignal): Promise<void> {
+    if ((await catchUp(place, this, this.#deps, signal)) === 'blocked') this.#feed = 'blocked';
+  }
+
+  /** Puts the session behind, whatever it was before, until `catchingUp` brings it to the router's place. */
+  async #follow(catchingUp: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    this.stop();
+    this.#feed = 'behind';
+    this.#secondsBehind = 0;
+    const { signal } = (this.#catchingUp = new AbortController());
+    try {
+      await catchingUp(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#deps.warn({ err: error, userId: this.userId }, 'a session could not catch up');
+      this.end('failed');
+    }
+  }
+
+  #goLive(place: number, cursor: string): void {
+    this.#catchingUp = undefined;
+    this.#feed = 'live';
+    this.#place = place;
+    this.#sync(place, cursor);
+  }
+
+  /** Everything up to `place` is queued, so a frame queued now is written after all of it. */
+  #sync(place: number, cursor: string): void {
+    this.#syncDue = this.#echoes.held > 0;
+    if (this.#syncDue) return;
+    this.#syncedPlace = place;
+    this.#push({ type: 'synced', cursor });
+  }
+
+  #syncOnTime(isIdleTurn: boolean): void {
+    const { router } = this.#deps;
+    if ((this.#syncDue || isIdleTurn) && router.place > this.#syncedPlace) this.#sync(router.place, router.cursor);
+  }
+
+  #sayWaiting(): void {
+    this.#secondsBehind++;
+    if (this.#secondsBehind % secondsBetween.waiting !== 0 || this.#outbox.full) return;
+    this.#push({ type: 'waiting', for: this.#feed === 'blocked' ? 'log' : 'catch-up' });
+  }
+
+  #hear(): void {
+    this.#silentPings = 0;
+    this.#keepBounds();
+  }
+
+  /** A peer that let two pings pass without a sign of life is gone; one we do not read from cannot give any. */
+  #ping(): void {
+    if (this.#silentPings === silentPingsAllowed && !this.#ws.isPaused) this.#ws.terminate();
+    else {
+      this.#silentPings = Math.min(this.#silentPings + 1, silentPingsAllowed);
+      this.#ws.ping();
+    }
+  }
+
+  /** A client that sends without reading, or faster than its commands are decided, is not read from meanwhile. */
+  #keepBounds(): void {
+    const { full } = this.#outbox;
+    if (!this.#ws.isPaused) {
+      if (this.#inFlight < mostInFlight && !full) return;
+      this.#ws.pause();
+      if (full) this.#outbox.whenDrained(() => this.#keepBounds());
+    } else if (this.#inFlight <= mostInFlight / 2 && !full) this.#ws.resume();
+  }
+
+  #push(frame: ServerFrame): void {
+    this.#outbox.push(encodeFrame(frame));
+  }
+}

@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import { firstIssue } from './parse.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^[0-9]{1,9}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+
+const origin = z
+  .string()
+  .regex(/^https?:\/\/[^/?#\s]+$/, 'must be origins such as https://chat.example, with commas between');
+
+/** Everything an operator can set: one environment variable each, with what it is unless set. */
+const settings = {
+  PARLEY_HOST: z.string().default('127.0.0.1'),
+  /** 0: the system picks one; the address is printed. */
+  PARLEY_PORT: integer(0, 65_535).default(8080),
+  PARLEY_DATA: z.string().default('./data'),
+  /** Signs and checks tokens (HS256). Without it and without a key set, one is made beside the data. */
+  PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
+  /** The file of the operator's key set, as JSON. */
+  PARLEY_TOKEN_JWKS: z.string().optional(),
+  PARLEY_TOKEN_ISSUER: z.string().max(500).default('parley'),
+  PARLEY_ALLOWED_ORIGINS: z
+    .string()
+    .transform((list) => list.split(',').map((item) => item.trim()))
+    .pipe(z.array(origin))
+    .default([]),
+  PARLEY_TEXT_CHARACTERS: integer(1, 100_000).default(defaultLimits.textCharacters),
+  PARLEY_GROUP_MEMBERS: integer(2, 10_000).default(defaultLimits.groupMembers),
+  PARLEY_SEND_BURST: integer(1, 1_000_000).default(defaultLimits.sendBurst),
+  PARLEY_SEND_RATE: integer(1, 1_000_000).default(defaultLimits.sendsPerSecond),
+} as const;
+type SettingName = keyof typeof settings;
+
+const isSetting = (name: string): name is SettingName => Object.hasOwn(settings, name);
+/** Also taken from the file that `<name>_FILE` names, and never printed. */
+const secrets: ReadonlySet<string> = new Set<SettingName>(['PARLEY_TOKEN_SECRET']);
+const file = '_FILE';
+
+const schema = z.object(settings);
+export type Settings = z.infer<typeof schema>;
+
+export interface Configuration {
+  readonly host: string;
+  readonly port: number;
+  readonly data: string;
+  readonly tokens: {
+    readonly issuer: string;
+    readonly secret: string | undefined;
+    readonly jwksFile: string | undefined;
+  };
+  readonly allowedOrigins: ReadonlySet<string>;
+  readonly limits: Limits;
+}
+
+export type ReadConfiguration =
+  | { readonly ok: true; readonly configuration: Configuration; readonly settings: Settings }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The whole environment, or everything that is wrong with it. `readFile` throws for what it cannot read. */
+export const readConfiguration = (environment: Environment, readFile: (path: string) => string): ReadConfiguration => {
+  const problems: string[] = [];
+  const given: Partial<Record<SettingName, string>> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith('PARLEY_') || name.startsWith('PARLEY_TEST_') || value === undefined || value === '') continue;
+    const plain = name.endsWith(file) ? name.slice(0, -file.length) : name;
+    if (!isSetting(plain) || (plain !== name && !secrets.has(plain)))
+      problems.push(`${name}: there is no such setting`);
+    else if (given[plain] !== undefined) problems.push(`${plain}: set it or ${plain}${file}, not both`);
+    else if (plain === name) given[plain] = value;
+    else {
+      try {
+        given[plain] = readFile(value).trim();
+      } catch (error) {
+        problems.push(`${name}: ${error instanceof Error ? error.message : 'cannot be read'}`);
+      }
+    }
+  }
+  problems.push(...contradictions(given));
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => firstIssue(new z.ZodError([issue]))));
+  if (problems.length > 0 || !parsed.success) return { ok: false, problems };
+  return { ok: true, configuration: configurationOf(parsed.data), settings: parsed.data };
+};
+
+const contradictions = (given: Partial<Record<SettingName, string>>): readonly string[] => {
+  const { PARLEY_TOKEN_SECRET: secret, PARLEY_TOKEN_JWKS: jwks, PARLEY_HOST: host } = given;
+  const found: string[] = [];
+  if (secret !== undefined && jwks !== undefined)
+    found.push('PARLEY_TOKEN_SECRET: set it or PARLEY_TOKEN_JWKS, not both');
+  if (jwks !== undefined && given.PARLEY_TOKEN_ISSUER === undefined) {
+    found.push('PARLEY_TOKEN_ISSUER: must name the issuer of the keys in PARLEY_TOKEN_JWKS');
+  }
+  if (host !== undefined && !isLoopback(host) && secret === undefined && jwks === undefined) {
+    found.push(
+      `PARLEY_HOST: on ${host} others can connect, so PARLEY_TOKEN_SECRET or PARLEY_TOKEN_JWKS must be set: ` +
+        'the secret made beside the data is for development',
+    );
+  }
+  return found;
+};
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$/.test(host);
+
+const configurationOf = (from: Settings): Configuration => ({
+  host: from.PARLEY_HOST,
+  port: from.PARLEY_PORT,
+  data: from.PARLEY_DATA,
+  tokens: {
+    issuer: from.PARLEY_TOKEN_ISSUER,
+    secret: from.PARLEY_TOKEN_SECRET,
+    jwksFile: from.PARLEY_TOKEN_JWKS,
+  },
+  allowedOrigins: new Set(from.PARLEY_ALLOWED_ORIGINS),
+  limits: {
+    textCharacters: from.PARLEY_TEXT_CHARACTERS,
+    groupMembers: from.PARLEY_GROUP_MEMBERS,
+    sendBurst: from.PARLEY_SEND_BURST,
+    sendsPerSecond: from.PARLEY_SEND_RATE,
+  },
+});
+
+/** As lines of an environment, without secrets. */
+export const printSettings = (given: Settings): string =>
+  Object.entries(given)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${secrets.has(name) ? '(set)' : String(value)}`)
+    .join('\n');
