@@ -32,6 +32,7 @@ export const errors = {
     means: 'The text has more characters (Unicode code points) than allowed.',
   },
   unauthenticated: { http: 401, retry: 'after_login', means: 'The token is missing, wrong, expired or revoked.' },
+  origin_not_allowed: { http: 403, retry: 'never', means: 'The operator does not allow sockets from this web origin.' },
   admin_required: { http: 403, retry: 'never', means: 'Only an admin of the group may do this.' },
   not_author: { http: 403, retry: 'never', means: 'Only the author of a message may edit or delete it.' },
   route_not_found: { http: 404, retry: 'never', means: 'There is nothing at this address.' },
