@@ -52,6 +52,8 @@ export const uuidV7 = (timeMs: number, random: Uint8Array): string => {
   );
 };
 
+export const newEventId = (timeMs: number, random: Uint8Array): EventId => uuidV7(timeMs, random) as EventId;
+
 const base64url = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 export interface Place {

@@ -1,0 +1,48 @@
+import type { Clock } from './clock.ts';
+
+export interface RateLimit {
+  /** Takes `cost` tokens, or none: then how many milliseconds until there are enough; undefined when taken. */
+  take(key: string, cost: number): number | undefined;
+}
+
+const longestWaitMs = 3_600_000;
+
+interface Bucket {
+  tokens: number;
+  /** Monotonic time up to which `tokens` is right. */
+  at: number;
+}
+
+/**
+ * A token bucket for each key, on the monotonic clock: a jump of the wall clock neither opens nor shuts it. A cost above
+ * the burst counts as the burst, so that it is possible at all.
+ */
+export const rateLimit = (burst: number, perSecond: number, clock: Clock, mostBuckets = 100_000): RateLimit => {
+  const perMs = perSecond / 1_000;
+  // In the order of their last use: the first ones are the likeliest to be full again.
+  const buckets = new Map<string, Bucket>();
+
+  /** A full bucket says nothing that a missing one does not. */
+  const dropFull = (now: number): void => {
+    for (const [key, { tokens, at }] of buckets) {
+      if (buckets.size <= mostBuckets && tokens + (now - at) * perMs < burst) return;
+      buckets.delete(key);
+    }
+  };
+
+  return {
+    take(key, cost) {
+      const now = clock.monotonic();
+      const wanted = Math.min(cost, burst);
+      const bucket = buckets.get(key) ?? { tokens: burst, at: now };
+      bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) * perMs);
+      bucket.at = now;
+      buckets.delete(key);
+      buckets.set(key, bucket);
+      if (buckets.size > mostBuckets) dropFull(now);
+      if (bucket.tokens < wanted) return Math.min(longestWaitMs, Math.ceil((wanted - bucket.tokens) / perMs));
+      bucket.tokens -= wanted;
+      return undefined;
+    },
+  };
+};
