@@ -25,7 +25,8 @@ export interface EventLog {
 
   /**
    * Up to `limit` events of a stream, from the revision `from` on, forwards or backwards (`from` included; 'end' is the
-   * last event). A missing stream gives none. Fewer than `limit` means that the stream ends there.
+   * last event). A missing stream gives none. Fewer than `limit` means that the stream ends there. Backwards from a
+   * revision that is not there yet begins at the last event.
    * Throws `LogDamaged` rather than give out an event whose checksum, place or link is wrong.
    */
   readStream(
@@ -121,6 +122,16 @@ export interface TailBatch {
 /** A stored event is not what was written: a checksum, a revision or a link does not fit. */
 export class LogDamaged extends Error {
   override readonly name = 'LogDamaged';
+  /** What is wrong with it. */
+  readonly what: string;
+  /** The place of the event in its store (`StoredEvent.n`), where it is known. */
+  readonly n: number | undefined;
+
+  constructor(what: string, options: ErrorOptions & { readonly n?: number | undefined } = {}) {
+    super(options.n === undefined ? what : `event ${options.n} of the log: ${what}`, options);
+    this.what = what;
+    this.n = options.n;
+  }
 }
 
 /** The data cannot be opened; the message is one clear line for the person at the terminal. */

@@ -1,0 +1,93 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { LogUnusable } from './event-log.ts';
+import type { LogStore } from './log-store.ts';
+import { asError } from './sqlite-errors.ts';
+import { lockDirectory } from './sqlite-lock.ts';
+import { startReadThread } from './sqlite-read-thread.ts';
+import { refuseOldSqlite } from './sqlite-schema.ts';
+import { startWriteThread } from './sqlite-write-thread.ts';
+
+const logFile = (directory: string): string => join(directory, 'log.sqlite');
+
+/** SQLite sees to its files and their entries in the directory; the entries of new directories are left to us. */
+const makeDirectory = (directory: string): void => {
+  const wanted = resolve(directory);
+  const first = mkdirSync(wanted, { recursive: true });
+  if (first === undefined) return;
+  for (let made = wanted; ; made = dirname(made)) {
+    const parent = openSync(dirname(made), 'r');
+    fsyncSync(parent);
+    closeSync(parent);
+    if (made === first) return;
+  }
+};
+
+export interface SqliteLogStoreOptions {
+  /** Made if it is not there. Holds the log and its lock; other stores may lie beside them. */
+  readonly directory: string;
+}
+
+/** The log in one SQLite file: this process alone writes it, and an answered append is fsynced. */
+export const openSqliteLogStore = async ({ directory }: SqliteLogStoreOptions): Promise<LogStore> => {
+  refuseOldSqlite(process.versions['sqlite']);
+  try {
+    makeDirectory(directory);
+  } catch (cause) {
+    throw new LogUnusable(`${directory} cannot be made: ${asError(cause).message}`, { cause });
+  }
+  const lock = lockDirectory(directory, process.pid);
+  const reader = startReadThread(logFile(directory));
+  try {
+    const writer = await startWriteThread(logFile(directory));
+    let broken = false;
+    void writer.failed.then(() => (broken = true));
+    return {
+      soleWriter: true,
+      failed: writer.failed,
+      append: writer.append,
+      head: writer.last,
+      onCommitted: writer.onCommitted,
+      readStream: reader.readStream,
+      readAll: reader.readAll,
+      close: async () => {
+        // The last connection to close carries the WAL over, and after a fault none may: a reader cannot.
+        if (!broken) await reader.close();
+        await writer.close();
+        await reader.close();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    await reader.close();
+    lock.release();
+    throw error;
+  }
+};
+
+/** The same file beside the process that writes it: up to what was committed when it was opened. */
+export const openSqliteLogStoreReadOnly = async ({ directory }: SqliteLogStoreOptions): Promise<LogStore> => {
+  refuseOldSqlite(process.versions['sqlite']);
+  const file = logFile(directory);
+  if (!existsSync(file)) throw new LogUnusable(`${file} is not there`);
+  const reader = startReadThread(file);
+  try {
+    const head = await reader.last();
+    return {
+      soleWriter: false,
+      failed: new Promise(() => undefined),
+      append: () => Promise.resolve({ outcome: 'refused', why: 'closed' }),
+      head: () => head,
+      onCommitted: () => undefined,
+      readStream: reader.readStream,
+      readAll: async (after, limit) => {
+        const events = await reader.readAll(after, Math.min(limit, Math.max(head - after, 0)));
+        return events;
+      },
+      close: reader.close,
+    };
+  } catch (error) {
+    await reader.close();
+    throw error;
+  }
+};
