@@ -1,0 +1,58 @@
+import { openPairs, startParley } from './parley.ts';
+import type { DriverResult } from './driver-plan.ts';
+import { drive, driveCeiling, median, medianRun, type Cell, type Duration } from './drive.ts';
+import type { BenchOptions } from './options.ts';
+
+const cells: readonly Cell[] = [
+  { clients: 100, window: 1 },
+  { clients: 100, window: 4 },
+  { clients: 400, window: 1 },
+  { clients: 400, window: 4 },
+];
+const busiest: Cell = { clients: 400, window: 4 };
+
+/** 5 runs of 12 s are the minute of a cell. */
+const full: Duration = { warmUpSeconds: 3, seconds: 12 };
+const quickly: Duration = { warmUpSeconds: 3, seconds: 6 };
+
+/** One cell against a server in an empty folder, with every user registered and every conversation open. */
+const driveParley = async ({ clients: count, window }: Cell, duration: Duration): Promise<DriverResult> => {
+  const parley = await startParley();
+  try {
+    const clients = await openPairs(parley.port, count);
+    return await drive({ protocol: 'parley', port: parley.port, clients, window, ...duration });
+  } finally {
+    await parley.stop();
+  }
+};
+
+const sum = (runs: readonly DriverResult[], count: (run: DriverResult) => number): number =>
+  runs.reduce((total, run) => total + count(run), 0);
+
+/** What a conversation costs: one-to-one chats over sockets, everything on, beside the bare ceiling in alternating runs. */
+export const benchChat = async ({ quick }: BenchOptions): Promise<object> => {
+  const duration = quick ? quickly : full;
+  const rounds = quick ? 1 : 5;
+  const results: object[] = [];
+  for (const cell of quick ? [busiest] : cells) {
+    const ceilings: DriverResult[] = [];
+    const runs: DriverResult[] = [];
+    for (let round = 0; round < rounds; round++) {
+      ceilings.push(await driveCeiling(cell, duration));
+      runs.push(await driveParley(cell, duration));
+    }
+    results.push({
+      ...medianRun(runs),
+      // Every run's faults count, not only those of the median.
+      lost: sum(runs, (run) => run.lost),
+      duplicate: sum(runs, (run) => run.duplicate),
+      out_of_order: sum(runs, (run) => run.out_of_order),
+      ceiling_per_s: median(ceilings.map((run) => run.delivered_per_s)),
+      ratio_to_ceiling: Number(
+        median(runs.map((run, round) => run.delivered_per_s / (ceilings[round]?.delivered_per_s ?? 0))).toFixed(3),
+      ),
+    });
+  }
+  console.table(results);
+  return results.at(-1) ?? {};
+};

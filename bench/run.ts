@@ -1,0 +1,27 @@
+/** `npm run bench -- NAME [--quick] [--json]`: measurements, each a file of this folder. */
+import { parseArgs } from 'node:util';
+import type { BenchOptions } from './options.ts';
+
+const benches: Readonly<Record<string, (options: BenchOptions) => Promise<object>>> = {
+  ceiling: async (options) => (await import('./ceiling.ts')).benchCeiling(options),
+  chat: async (options) => (await import('./chat.ts')).benchChat(options),
+  cold: async (options) => (await import('./cold.ts')).benchCold(options),
+  'slow-fsync': async (options) => (await import('./slow-fsync.ts')).benchSlowFsync(options),
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    beside: { type: 'string' },
+  },
+});
+const [name = ''] = positionals;
+const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
+if (bench === undefined || positionals.length !== 1) {
+  console.error(`Usage: npm run bench -- ${Object.keys(benches).join('|')} [--quick] [--json]`);
+  process.exit(2);
+}
+const result = await bench({ quick: values.quick, beside: values.beside });
+if (values.json) console.log(JSON.stringify(result));
