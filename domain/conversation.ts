@@ -13,6 +13,7 @@ export interface Member {
 /** Who belongs to a conversation and what each may see: all that delivery needs. */
 export interface Membership {
   readonly kind: ConversationKind;
+  /** In the order in which they joined: when the last admin leaves, the first of the others becomes admin. */
   readonly members: ReadonlyMap<UserId, Member>;
   /** The seq of the last message. */
   readonly seq: Seq;
