@@ -20,7 +20,7 @@ export const mayReceive = (
   return member === undefined ? endsMembershipOf(event) === user : memberMayReceive(member, event, revision);
 };
 
-/** The users to whom an event is delivered, given the membership after exactly this event. */
+/** The users to whom an event is delivered; of a later membership, those who are still or again in it. */
 export const receivers = (membership: Membership, event: ConversationEvent, revision: number): readonly UserId[] => {
   const users: UserId[] = [];
   for (const [user, member] of membership.members) if (memberMayReceive(member, event, revision)) users.push(user);
