@@ -6,7 +6,7 @@ import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import { subjectOf } from '../schemas/streams.ts';
 import { beginsMembershipOf, frameFor } from './encode-frame.ts';
 import type { Memberships } from './memberships.ts';
-import type { Router } from './router.ts';
+import { followedKinds, type Router } from './router.ts';
 import type { Turnstile } from './turnstile.ts';
 
 export interface CatchUpDeps {
@@ -45,7 +45,7 @@ export const catchUp = async (
   for (;;) {
     await session.drained();
     signal.throwIfAborted();
-    const tail = deps.eventLog.tail({ from, streamKinds: ['conversation'], signal });
+    const tail = deps.eventLog.tail({ from, streamKinds: followedKinds, signal });
     const reached = await pullUntilFull(tail, from, session, deps);
     if (reached === 'live' || reached === 'blocked') return reached;
     from = reached.place;
@@ -92,7 +92,7 @@ const give = async (
     if (outcome === 'blocked') return 'blocked';
     given = place;
   }
-  if (batch.throughPlace < deps.router.place) return 'given';
+  if (!deps.router.nothingAfter(batch.throughPlace)) return 'given';
   session.goLive();
   return 'live';
 };
@@ -103,7 +103,8 @@ const giveEvent = (
   { memberships }: CatchUpDeps,
 ): 'given' | 'full' | 'blocked' | 'missing' => {
   const { event, revision } = recorded;
-  if (event === undefined || !isConversationEvent(event)) return recorded.critical ? 'blocked' : 'given';
+  if (event === undefined && recorded.critical) return 'blocked';
+  if (event === undefined || !isConversationEvent(event)) return 'given';
   const id = subjectOf(recorded.stream) as ConversationId;
   const known = memberships.get(id);
   if (known === undefined) return 'missing';

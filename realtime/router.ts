@@ -31,6 +31,7 @@ export class Router {
   readonly #turn: FlushTurn;
   #at: Place;
   #cursor: string | undefined;
+  #lastEventPlace: number;
 
   constructor(log: EventLog, memberships: Memberships, sessions: Sessions, turn: FlushTurn) {
     this.#log = log;
@@ -41,10 +42,16 @@ export class Router {
     const located = log.locate(position);
     if (located.where !== 'known') throw new Error('the log does not know its own head');
     this.#at = { place: located.place, position };
+    this.#lastEventPlace = located.place;
   }
 
   get place(): number {
     return this.#at.place;
+  }
+
+  /** Whether all events between `place` and the router's place are of kinds nobody here follows: nothing is left to pull. */
+  nothingAfter(place: number): boolean {
+    return place >= this.#lastEventPlace;
   }
 
   /** Names `place`, in the form clients store. */
@@ -88,6 +95,7 @@ export class Router {
       const { n } = recorded.position;
       if (!this.#deliverEvent(recorded, base + n)) return i;
       this.#moveTo({ place: base + n, position: { log, n } });
+      this.#lastEventPlace = base + n;
     }
   }
 

@@ -239,7 +239,8 @@ export class Session implements Behind {
       if ('reset' in start) {
         this.stop();
         this.#push({ type: 'reset', reason: start.reset });
-      } else if (start.place >= this.#deps.router.place) this.#goLive(start.place, start.cursor);
+      } else if (start.place > this.#deps.router.place) this.#goLive(start.place, start.cursor);
+      else if (this.#deps.router.nothingAfter(start.place)) this.goLive();
       else await this.#pull(start.place, signal);
     });
   }

@@ -21,7 +21,7 @@ const settings = {
   PARLEY_DATA: z.string().default('./data'),
   /** Signs and checks tokens (HS256). Without it and without a key set, one is made beside the data. */
   PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
-  /** The file of the operator's key set, as JSON. */
+  /** The operator's key set as JSON: a file, or an https address. */
   PARLEY_TOKEN_JWKS: z.string().optional(),
   PARLEY_TOKEN_ISSUER: z.string().max(500).default('parley'),
   PARLEY_ALLOWED_ORIGINS: z
@@ -51,7 +51,8 @@ export interface Configuration {
   readonly tokens: {
     readonly issuer: string;
     readonly secret: string | undefined;
-    readonly jwksFile: string | undefined;
+    /** The file, or the address, of the operator's key set. */
+    readonly jwks: string | undefined;
   };
   readonly allowedOrigins: ReadonlySet<string>;
   readonly limits: Limits;
@@ -116,7 +117,7 @@ const configurationOf = (from: Settings): Configuration => ({
   tokens: {
     issuer: from.PARLEY_TOKEN_ISSUER,
     secret: from.PARLEY_TOKEN_SECRET,
-    jwksFile: from.PARLEY_TOKEN_JWKS,
+    jwks: from.PARLEY_TOKEN_JWKS,
   },
   allowedOrigins: new Set(from.PARLEY_ALLOWED_ORIGINS),
   limits: {

@@ -1,0 +1,31 @@
+import { fastify, type FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { frameBytes, type Limits } from '../schemas/limits.ts';
+
+/** For the log, its readers, and what else a process opens beside its connections. */
+const descriptorsKept = 256;
+
+/** The server of a process, not listening yet. Its log goes to stderr, a line of JSON an entry, without bodies and tokens. */
+export const httpServer = (limits: Limits): FastifyInstance => {
+  const server = fastify({
+    logger: { level: 'warn', stream: process.stderr },
+    bodyLimit: frameBytes(limits),
+    requestTimeout: 30_000,
+    keepAliveTimeout: 75_000,
+    http: {
+      headersTimeout: 10_000,
+      // Whatever else a client offers to upgrade to (h2c, as curl does) is answered as the request it is.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    },
+  });
+  server.server.maxConnections = openFilesAllowed() - descriptorsKept;
+  return server;
+};
+
+const report = z.object({ userLimits: z.object({ open_files: z.object({ soft: z.int() }) }) });
+
+/** Beyond this many the system refuses files of ours together with connections of theirs. */
+const openFilesAllowed = (): number => {
+  const read = report.safeParse(process.report.getReport());
+  return read.success ? read.data.userLimits.open_files.soft : 1_048_576;
+};

@@ -1,0 +1,44 @@
+/** What a process runs once it has started. */
+export interface Running {
+  /** Resolves when it cannot go on; what was acknowledged is safe, and the next start recovers. */
+  readonly failed: Promise<Error>;
+}
+
+/** A supervisor waits 30 s or more before it kills. */
+const drainMs = 25_000;
+
+const exit = { failed: 1, unusable: 2 } as const;
+
+/**
+ * Runs a service until SIGTERM, SIGINT or a failure, then unwinds what it deferred, last in first out. A start that fails
+ * says why in one line and leaves nothing half started.
+ */
+export const runService = async (start: (stack: AsyncDisposableStack) => Promise<Running>): Promise<void> => {
+  const stopped = Promise.withResolvers<undefined>();
+  // A second signal is no order to hurry: the drain is bounded, and what it is cut short by loses nothing.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopped.resolve(undefined));
+
+  const stack = new AsyncDisposableStack();
+  let failure: Error | undefined;
+  try {
+    const running = await start(stack);
+    failure = await Promise.race([stopped.promise, running.failed]);
+    if (failure !== undefined) say(`parley must end: ${failure.message}`);
+    process.exitCode = failure === undefined ? 0 : exit.failed;
+  } catch (error) {
+    say(`parley cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = exit.unusable;
+  }
+  setTimeout(() => process.exit(), drainMs).unref();
+  try {
+    await stack.disposeAsync();
+  } catch (error) {
+    say(`parley did not end cleanly: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode ||= exit.failed;
+  }
+  process.exit();
+};
+
+const say = (line: string): void => {
+  process.stderr.write(`${line.replaceAll(/\s*\n\s*/g, '; ')}\n`);
+};
