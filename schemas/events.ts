@@ -53,19 +53,19 @@ export interface RecordedEvent extends Omit<NewEvent, 'event'> {
 interface EventTypeRow {
   readonly stream: StreamKind;
   readonly version: number;
-  /** It takes a seq, or changes membership, visibility or a rule. */
+  /** It takes a seq, holds a command's id, or changes membership, visibility or a rule. */
   readonly critical: boolean;
 }
 
 export const eventTypes = {
   'conversation-started': { stream: 'conversation', version: 1, critical: true },
-  'conversation-renamed': { stream: 'conversation', version: 1, critical: false },
+  'conversation-renamed': { stream: 'conversation', version: 1, critical: true },
   'member-added': { stream: 'conversation', version: 1, critical: true },
   'member-removed': { stream: 'conversation', version: 1, critical: true },
   'member-left': { stream: 'conversation', version: 1, critical: true },
   'role-changed': { stream: 'conversation', version: 1, critical: true },
   'message-sent': { stream: 'conversation', version: 1, critical: true },
-  'message-edited': { stream: 'conversation', version: 1, critical: false },
+  'message-edited': { stream: 'conversation', version: 1, critical: true },
   'message-deleted': { stream: 'conversation', version: 1, critical: true },
   'user-registered': { stream: 'user', version: 1, critical: false },
   'profile-changed': { stream: 'user', version: 1, critical: false },
