@@ -166,7 +166,7 @@ export const decideInTurn = (deps: TurnDeps) => {
       pending.targetSearchedTo = tip.state?.seq ?? 0;
       return true;
     }
-    const found = await lookUpId(eventLog, conversationId, tip.revision, command.id);
+    const found = await lookUpId(eventLog, conversationId, tip, command.id);
     if (found === 'new') {
       pending.missedAt = tip.state?.window.arrivals;
       return true;

@@ -3,6 +3,9 @@ import type { EventLog } from '../event-log/event-log.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import { timeOfUuid, type CommandId, type ConversationId } from '../schemas/ids.ts';
 import { conversationStream } from '../schemas/streams.ts';
+import type { Tip } from './conversation-cache.ts';
+import { gate } from './gate.ts';
+import { leastRecentlyUsed } from './least-recently-used.ts';
 
 /** `undecided`: the id may stand further back than a look-up reads. */
 export type LookedUp = { readonly known: FirstAnswer } | 'new' | 'undecided';
@@ -23,19 +26,21 @@ const firstAnswer = ({ event, time, link }: RecordedEvent, id: CommandId): First
     : undefined;
 
 /**
- * Whether an id that the window no longer vouches for stands in the stream up to `revision`: reads backwards until no
- * id so far was as late as this one. No clock is in the proof, only the times in the ids.
+ * Whether an id that the window no longer vouches for stands in the stream: reads backwards until no id so far was as
+ * late as this one. No clock is in the proof, only the times in the ids.
  */
 export const lookUpId = async (
   eventLog: EventLog,
   conversation: ConversationId,
-  revision: number,
+  { state, revision }: Tip,
   id: CommandId,
 ): Promise<LookedUp> => {
   const stream = conversationStream(conversation);
   const idTime = timeOfUuid(id);
   let found: FirstAnswer | undefined;
-  for (let read = 0, from = revision; read < mostEvents && from >= 0; read += pageEvents, from -= pageEvents) {
+  // The newest events are those of ids in the window, and this one is not there.
+  let from = revision - (state?.window.size ?? 0);
+  for (let read = 0; read < mostEvents && from >= 0; read += pageEvents, from -= pageEvents) {
     for (const recorded of await eventLog.readStream(stream, from, 'backwards', Math.min(pageEvents, from + 1))) {
       const here = firstAnswer(recorded, id);
       // A command's events stand side by side, and its first one is its answer.
@@ -46,5 +51,42 @@ export const lookUpId = async (
     }
   }
   if (found !== undefined) return { known: found };
-  return revision < mostEvents ? 'new' : 'undecided';
+  return from < 0 ? 'new' : 'undecided';
+};
+
+export interface IdLookUps {
+  /** Undefined when too many wait already. */
+  find(conversation: ConversationId, tip: Tip, id: CommandId): Promise<LookedUp> | undefined;
+}
+
+const atOnce = 4;
+const mostWaiting = 100;
+const mostRemembered = 10_000;
+
+/** Look-ups for everybody: few at once, copies of one share its look-up, and what was found once is remembered. */
+export const idLookUps = (eventLog: EventLog): IdLookUps => {
+  const places = gate(atOnce, mostWaiting);
+  const found = leastRecentlyUsed<string, LookedUp>(mostRemembered);
+  const underWay = new Map<string, Promise<LookedUp>>();
+
+  return {
+    find(conversation, tip, id) {
+      const key = conversation + id;
+      const known = found.get(key);
+      if (known !== undefined) return Promise.resolve(known);
+      // One that began on an older tip says less than is asked.
+      const shared = `${key} ${tip.revision}`;
+      const begun = underWay.get(shared);
+      if (begun !== undefined) return begun;
+      const lookUp = places.enter(async () => {
+        const lookedUp = await lookUpId(eventLog, conversation, tip, id);
+        if (typeof lookedUp === 'object') found.set(key, lookedUp);
+        return lookedUp;
+      });
+      if (lookUp === undefined) return undefined;
+      const shareable = lookUp.finally(() => underWay.delete(shared));
+      underWay.set(shared, shareable);
+      return shareable;
+    },
+  };
 };

@@ -7,9 +7,8 @@ import { acceptedAs, idReused, isSame, refused, unavailable } from './answers.ts
 import type { CommandAnswer } from './command-gateway.ts';
 import type { ConversationCache, Tip } from './conversation-cache.ts';
 import { findMessage } from './find-message.ts';
-import { gate } from './gate.ts';
 import type { KnownUsers } from './known-users.ts';
-import { lookUpId } from './look-up-id.ts';
+import { idLookUps } from './look-up-id.ts';
 import { macOf } from './mac.ts';
 import type { Pending } from './plan-batch.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -34,8 +33,6 @@ export interface PrepareDeps {
 
 /** Beside the one every command costs: a look-up reads up to thousands of events. */
 const lookUpCost = 10;
-const lookUpsAtOnce = 4;
-const lookUpsWaiting = 100;
 
 /** What a text takes in UTF-8, encrypted and in base64, is at most four bytes a UTF-16 unit. */
 const bytesOf = (body: CommandBody): number => {
@@ -66,7 +63,7 @@ export interface PrepareCommand {
 }
 
 export const prepareCommand = ({ eventLog, accounts, cache, users, allowance }: PrepareDeps): PrepareCommand => {
-  const lookUps = gate(lookUpsAtOnce, lookUpsWaiting);
+  const lookUps = idLookUps(eventLog);
 
   /** The first answer to the id, `new`, or why that cannot be said. Duplicates come before every rule. */
   const seenBefore = async (
@@ -81,7 +78,7 @@ export const prepareCommand = ({ eventLog, accounts, cache, users, allowance }: 
     if (found === 'unknown') {
       const retryAfterMs = allowance.take(by, lookUpCost);
       if (retryAfterMs !== undefined) return refused(rateLimited(retryAfterMs));
-      const lookUp = lookUps.enter(() => lookUpId(eventLog, conversationId, tip.revision, id));
+      const lookUp = lookUps.find(conversationId, tip, id);
       if (lookUp === undefined) return refused(busy('look-ups'));
       found = await lookUp;
     }
