@@ -54,7 +54,7 @@ export interface EventLog {
   /** Resolves when the log can append no more in this process; the process must end, and recovery decides the fates. */
   readonly failed: Promise<Error>;
 
-  /** Waits for appends under way, then gives back what the log holds. */
+  /** Waits for appends under way, then gives back what the log holds. Repeating it changes nothing. */
   close(): Promise<void>;
 }
 

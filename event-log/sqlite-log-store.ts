@@ -42,6 +42,14 @@ export const openSqliteLogStore = async ({ directory }: SqliteLogStoreOptions): 
     const writer = await startWriteThread(logFile(directory));
     let broken = false;
     void writer.failed.then(() => (broken = true));
+    const giveBack = async (): Promise<void> => {
+      // The last connection to close carries the WAL over, and after a fault none may: a reader cannot.
+      if (!broken) await reader.close();
+      await writer.close();
+      await reader.close();
+      lock.release();
+    };
+    let closed: Promise<void> | undefined;
     return {
       soleWriter: true,
       failed: writer.failed,
@@ -50,13 +58,7 @@ export const openSqliteLogStore = async ({ directory }: SqliteLogStoreOptions): 
       onCommitted: writer.onCommitted,
       readStream: reader.readStream,
       readAll: reader.readAll,
-      close: async () => {
-        // The last connection to close carries the WAL over, and after a fault none may: a reader cannot.
-        if (!broken) await reader.close();
-        await writer.close();
-        await reader.close();
-        lock.release();
-      },
+      close: () => (closed ??= giveBack()),
     };
   } catch (error) {
     await reader.close();
