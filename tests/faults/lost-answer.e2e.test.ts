@@ -1,0 +1,42 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { Proxy } from '../proxy.ts';
+import { Scene } from '../scene.ts';
+import { seeded, seedFor } from '../seed.ts';
+
+const messages = 60;
+
+test('M3: an answer lost after the append comes again the same on a retry, and nothing is stored twice', async () => {
+  const random = seeded(seedFor('M3'));
+  const scene = await Scene.open();
+  let lost = 0;
+  const way = {
+    // The server answers only what is in its log: cutting at an answer is cutting after the append.
+    fromServer: (bytes: Buffer): boolean => {
+      const answer = bytes.includes('"accepted"') && random.next() < 0.5;
+      if (answer) lost++;
+      return !answer;
+    },
+  };
+  const proxy = await Proxy.open(() => scene.server.port, way);
+  onTestFinished(() => proxy[Symbol.asyncDispose]());
+
+  const ann = await scene.client('ann', 'phone', () => `127.0.0.1:${proxy.port}`);
+  const ben = await scene.client('ben');
+  const talk = await scene.direct(ann, 'ben', [ann, ben]);
+  const outcomes = await Promise.all(Array.from({ length: messages }, (_, n) => ann.text(talk.id, `message ${n}`)));
+  const seqs = outcomes.map((outcome) => (outcome.ok ? outcome.answer.seq : undefined));
+  expect(new Set(seqs).size).toBe(messages);
+  expect(lost).toBeGreaterThan(0);
+
+  for (let n = 0; n < 20; n++) {
+    const said = random.oneOf(ann.messages(talk.id));
+    const content = { type: 'text', text: said.text } as const;
+    const again = await ann.submit({ type: 'send', conversationId: talk.id, content }, said.id);
+    expect(again.ok && again.answer.seq).toBe(said.seq);
+    const route = scene.rest('ann', ann);
+    expect(await route.submit({ type: 'send', conversationId: talk.id, content }, said.id)).toEqual(again);
+  }
+  await scene.settle();
+  expect(ben.messages(talk.id)).toHaveLength(messages + 1);
+  expect(await scene.violations()).toEqual([]);
+});
