@@ -1,0 +1,20 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import { errors, type Rejection } from '../schemas/errors.ts';
+import type { Problem } from '../schemas/http.ts';
+
+const problemOf = ({ code, message, ...more }: Rejection): Problem => {
+  const status = errors[code].http;
+  return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Refused', status, detail: message, code, ...more };
+};
+
+/** Answers with a problem document (RFC 9457). */
+export const replyProblem = (reply: FastifyReply, rejection: Rejection): FastifyReply => {
+  const problem = problemOf(rejection);
+  void reply.code(problem.status).type('application/problem+json').header('cache-control', 'no-store');
+  if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
+  if (rejection.retryAfterMs !== undefined) {
+    void reply.header('retry-after', Math.ceil(rejection.retryAfterMs / 1_000));
+  }
+  return reply.send(problem);
+};
