@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import { printSettings, readConfiguration, type Configuration } from './configuration.ts';
+
+const secret = 'a secret of the tests that is long enough';
+const noFiles = (path: string): string => {
+  throw new Error(`no file ${path}`);
+};
+const problemsOf = (environment: Record<string, string>, readFile = noFiles): readonly string[] => {
+  const read = readConfiguration(environment, readFile);
+  return read.ok ? [] : read.problems;
+};
+const valid = (environment: Record<string, string>, readFile = noFiles): Configuration => {
+  const read = readConfiguration(environment, readFile);
+  if (!read.ok) throw new Error(read.problems.join('; '));
+  return read.configuration;
+};
+
+test('O8: nothing set is a server on loopback with its data in ./data', () => {
+  expect(valid({ PATH: '/bin', PARLEY_PORT: '' })).toEqual({
+    host: '127.0.0.1',
+    port: 8080,
+    data: './data',
+    tokens: { issuer: 'parley', secret: undefined, jwks: undefined },
+    allowedOrigins: new Set(),
+    limits: { textCharacters: 100_000, groupMembers: 100, sendBurst: 60, sendsPerSecond: 1 },
+  });
+});
+
+test('O8: all that is wrong is said at once, each by its name', () => {
+  const problems = problemsOf({
+    PARLEY_PORT: '65536',
+    PARLEY_SEND_RATE: '-1',
+    PARLEY_PROT: '80',
+    PARLEY_TOKEN_SECRET: 'short',
+    PARLEY_ALLOWED_ORIGINS: 'https://chat.example/path',
+    PARLEY_TEST_WHATEVER: 'ignored',
+  });
+  const names = problems.map((problem) => /PARLEY_[A-Z_]+/.exec(problem)?.[0]);
+  expect(names.toSorted()).toEqual([
+    'PARLEY_ALLOWED_ORIGINS',
+    'PARLEY_PORT',
+    'PARLEY_PROT',
+    'PARLEY_SEND_RATE',
+    'PARLEY_TOKEN_SECRET',
+  ]);
+});
+
+test('a secret comes from the variable or from the file it names, not from both; nothing else has a file', () => {
+  expect(valid({ PARLEY_TOKEN_SECRET_FILE: '/run/secret' }, () => `${secret}\n`).tokens.secret).toBe(secret);
+  expect(
+    problemsOf({ PARLEY_TOKEN_SECRET: secret, PARLEY_TOKEN_SECRET_FILE: '/run/secret' }, () => secret),
+  ).toHaveLength(1);
+  expect(problemsOf({ PARLEY_TOKEN_SECRET_FILE: '/nowhere' })).toEqual(['PARLEY_TOKEN_SECRET_FILE: no file /nowhere']);
+  expect(problemsOf({ PARLEY_PORT_FILE: '/run/port' }, () => '1')).toHaveLength(1);
+});
+
+test('the secret made for development is for loopback only', () => {
+  for (const host of ['localhost', '127.0.0.1', '127.1.2.3', '::1'])
+    expect(problemsOf({ PARLEY_HOST: host })).toEqual([]);
+  for (const host of ['0.0.0.0', '::', '192.168.1.2', '127.0.0.1.example']) {
+    expect(problemsOf({ PARLEY_HOST: host })).toHaveLength(1);
+    expect(problemsOf({ PARLEY_HOST: host, PARLEY_TOKEN_SECRET: secret })).toEqual([]);
+  }
+});
+
+test('keys of an issuer need its name, and exclude a secret', () => {
+  expect(problemsOf({ PARLEY_TOKEN_JWKS: 'https://id.example/keys' })).toHaveLength(1);
+  const keys = { PARLEY_TOKEN_JWKS: 'https://id.example/keys', PARLEY_TOKEN_ISSUER: 'https://id.example' };
+  expect(problemsOf(keys)).toEqual([]);
+  expect(problemsOf({ ...keys, PARLEY_TOKEN_SECRET: secret })).toHaveLength(1);
+});
+
+test('what is printed can be read again, but for the secret', () => {
+  const read = readConfiguration(
+    { PARLEY_TOKEN_SECRET: secret, PARLEY_ALLOWED_ORIGINS: 'https://a.example, http://b.example:81' },
+    noFiles,
+  );
+  const printed = read.ok ? printSettings(read.settings) : '';
+  expect(printed).not.toContain(secret);
+  expect(printed).toContain('PARLEY_TOKEN_SECRET=(set)');
+  expect(printed).toContain('PARLEY_ALLOWED_ORIGINS=https://a.example,http://b.example:81');
+});
