@@ -1,0 +1,227 @@
+import type { MessageContent } from '../schemas/content.ts';
+import type { ConversationKind, Role } from '../schemas/conversation-events.ts';
+import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
+
+/**
+ * What people read: their chats, the messages in them, who has them and who has read them. A read model, equal to a fold
+ * of the log up to its position; `Progress` waits for a position.
+ *
+ * Access is decided inside each query, by the asking user's membership in the same state of the store that answers: a
+ * member sees the messages after `visibleFrom`, whoever is none sees nothing. A conversation that is not there, one that
+ * the user never was in and one that the user left give the same answer, `undefined`.
+ *
+ * A message of somebody whom the asking user blocks now is `hidden` in every answer: it keeps its seq and says nothing.
+ * Unblocking shows it again. So is a deleted one, for good.
+ *
+ * A `place` is the integer that rises along the line of logs (`EventLog.locate`). One event has one place, so no two
+ * conversations share the place of their last change.
+ *
+ * Every query answers from one state of the store, and rejects when the store cannot be reached. Limits are clamped, not
+ * refused (`clampLimit`). `incomplete` says that a stream of the answer is parked: it waits for an event that could not
+ * be projected, so the answer is older than the position says.
+ */
+export interface Inbox {
+  /** The user's chats, the newest activity first. Rejects with `BadCursor` for a cursor this port did not give out. */
+  chats(user: UserId, options: ChatsOptions): Promise<ChatPage>;
+
+  chat(user: UserId, conversation: ConversationId): Promise<Chat | undefined>;
+
+  /** Over all chats that are not archived, muted ones included. */
+  totalUnread(user: UserId): Promise<TotalUnread>;
+
+  /** A page of history. Placeholders stand where messages were deleted or are hidden, so seqs have no hole. */
+  messages(user: UserId, conversation: ConversationId, from: PageFrom, limit: number): Promise<MessagePage | undefined>;
+
+  /** One message; undefined also for one that the user may not see. */
+  message(user: UserId, conversation: ConversationId, which: MessageKey): Promise<Message | undefined>;
+
+  /** The present members in the order in which they joined, with how far each has come. */
+  members(user: UserId, conversation: ConversationId): Promise<MemberList | undefined>;
+
+  /**
+   * The chats in which anything happened after `place`, in the order of their last change, and those that ended for the
+   * user. The next page begins after the place of the last chat; one that changes meanwhile comes again, none is missed.
+   */
+  chatsChangedAfter(user: UserId, place: number, limit: number): Promise<ChangedChats>;
+
+  /**
+   * The messages of a chat that were sent, edited or deleted after `place`, as they are now, in the order of their last
+   * change: state, not events. The next page begins after the place of the last one.
+   */
+  changesOf(
+    user: UserId,
+    conversation: ConversationId,
+    place: number,
+    limit: number,
+  ): Promise<ChangedMessages | undefined>;
+
+  /** Of people anybody who is signed in may see; users never seen are left out. At most 200. */
+  profiles(users: readonly UserId[]): Promise<readonly Profile[]>;
+
+  /** Whom the user blocks, in the order of the ids. */
+  blocks(user: UserId): Promise<readonly UserId[]>;
+
+  /**
+   * For the command side alone: where a client's command stands in its conversation, of all commands ever. It asks for
+   * nobody, so it says a revision and nothing of what stands there. `undefined` is final for every event up to the safe
+   * place, and says nothing of later ones.
+   */
+  findCommand(conversation: ConversationId, id: CommandId): Promise<FoundCommand>;
+
+  close(): Promise<void>;
+}
+
+export interface ChatsOptions {
+  /** `next` of the page before; null: from the newest. */
+  readonly cursor: string | null;
+  readonly limit: number;
+  /** Only those; undefined: all. */
+  readonly archived?: boolean | undefined;
+  readonly pinned?: boolean | undefined;
+}
+
+export interface ChatPage {
+  readonly chats: readonly Chat[];
+  /** Null: the end. A chat with new activity moves to the front, so it may have been missed or come twice by then. */
+  readonly next: string | null;
+  /** The user's own stream is parked: settings and blocks may be older than the rest. */
+  readonly incomplete: boolean;
+}
+
+/** A conversation as one of its members has it. */
+export interface Chat {
+  readonly conversationId: ConversationId;
+  readonly kind: ConversationKind;
+  /** Null: it has none, as one-to-one chats, or its key is gone. */
+  readonly name: string | null;
+  /** The other one of a one-to-one chat. */
+  readonly peer: UserId | null;
+  readonly role: Role;
+  /** How many members it has now. */
+  readonly memberCount: number;
+  /** The seq of the last message, whoever sees it. */
+  readonly seq: Seq;
+  /** The user sees the messages after this seq. */
+  readonly visibleFrom: Seq;
+  /** Rises with every change that is not a message; the same number as in frames. */
+  readonly version: number;
+  /** The newest message the user may see, a long text cut. */
+  readonly lastMessage: Message | null;
+  /** When the last message came or, if that is later, the user did. */
+  readonly activeAt: number;
+  /** The user's own, and never lower than the user's own last message. */
+  readonly delivered: Seq;
+  readonly read: Seq;
+  /** Messages after `read`: of others, not deleted, not hidden, that the user may see. Exact. */
+  readonly unread: number;
+  /** Milliseconds; 0: not muted. */
+  readonly mutedUntil: number;
+  readonly pinned: boolean;
+  /** A message after the archiving brings a chat back. */
+  readonly archived: boolean;
+  /** Of its last change, whatever it was: a message, a member, a mark, a setting of the user's. */
+  readonly place: number;
+  /** Its stream is parked: it is older than the position says. */
+  readonly incomplete: boolean;
+}
+
+export interface Message {
+  readonly seq: Seq;
+  readonly messageId: CommandId;
+  readonly by: UserId;
+  readonly time: number;
+  /** 0 until it is edited or deleted, then the `version` of the frame that said so: a lower one is older. */
+  readonly version: number;
+  readonly state: 'shown' | 'deleted' | 'hidden';
+  /** Null when it is not shown, and when its author was erased. */
+  readonly content: MessageContent | null;
+  readonly replyTo: Seq | null;
+  /** Null: never edited. */
+  readonly editedAt: number | null;
+  /** Whether `content` is only the beginning: of a preview. */
+  readonly cut: boolean;
+}
+
+export type PageFrom =
+  | { readonly from: 'newest' }
+  /** The messages right before or right after a seq. */
+  | { readonly from: 'before' | 'after'; readonly seq: Seq }
+  /** The message in the middle, as far as there are others on both sides. */
+  | { readonly from: 'around'; readonly seq: Seq };
+
+export interface MessagePage {
+  /** By ascending seq. */
+  readonly messages: readonly Message[];
+  /** Whether the user may see none before the first of these; none after the last. */
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+  readonly incomplete: boolean;
+}
+
+export type MessageKey = { readonly seq: Seq } | { readonly messageId: CommandId };
+
+export interface MemberList {
+  readonly members: readonly MemberView[];
+  readonly incomplete: boolean;
+}
+
+/** "Delivered to 3, read by 2" of a message: those with `visibleFrom` below its seq and the mark not below it. */
+export interface MemberView {
+  readonly userId: UserId;
+  readonly role: Role;
+  readonly visibleFrom: Seq;
+  /** Never lower than `read`, and that never lower than the member's own last message. */
+  readonly delivered: Seq;
+  readonly read: Seq;
+  /** When the mark came to where it is; null: it is 0. */
+  readonly deliveredAt: number | null;
+  readonly readAt: number | null;
+}
+
+export interface TotalUnread {
+  readonly unread: number;
+  /** How many chats have any. */
+  readonly chats: number;
+  readonly incomplete: boolean;
+}
+
+export interface ChangedChats {
+  readonly chats: readonly ChangedChat[];
+  /** Nothing lies behind the last one. */
+  readonly isLast: boolean;
+}
+
+export type ChangedChat =
+  | { readonly place: number; readonly chat: Chat }
+  /** The user left or was removed, there. */
+  | { readonly place: number; readonly ended: ConversationId };
+
+export interface ChangedMessages {
+  readonly messages: readonly { readonly place: number; readonly message: Message }[];
+  readonly isLast: boolean;
+  readonly incomplete: boolean;
+}
+
+export interface Profile {
+  readonly userId: UserId;
+  /** Null: none was given, or the user was erased. */
+  readonly displayName: string | null;
+  readonly statusText: string | null;
+  readonly erased: boolean;
+}
+
+export interface FoundCommand {
+  /** Of the command's first event, whose links and times are its answer. */
+  readonly revision: number | undefined;
+  /** Up to where the answer is certain. */
+  readonly safe: number;
+}
+
+export class BadCursor extends Error {
+  override readonly name = 'BadCursor';
+}
+
+const mostOnPage = 200;
+
+/** Between 1 and 200; what is no number counts as 1. */
+export const clampLimit = (limit: number): number => Math.max(1, Math.min(mostOnPage, Math.trunc(limit) || 1));
