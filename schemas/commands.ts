@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { conversationName, messageContent, reservedContentTypes, reservedSendFields, wellFormed } from './content.ts';
 import { role } from './conversation-events.ts';
 import { commandId, conversationId, seq, userId, type CommandId } from './ids.ts';
+import { userProfile } from './user-events.ts';
 
 /** Names a person: by id, or by the name an issuer knows; without `issuer`, the issuer of the caller's own token. */
 export const userRef = z.union([
@@ -69,6 +70,39 @@ export const deleteMessage = z.strictObject({
   seq: seq.min(1),
 });
 
+export const markFields = {
+  /** Up to here the messages are on a device of the caller. */
+  delivered: seq.min(1).optional(),
+  /** Up to here the caller has read; read is delivered too. */
+  read: seq.min(1).optional(),
+};
+export const saysAMark = [
+  ({ delivered, read }: { readonly delivered?: unknown; readonly read?: unknown }): boolean =>
+    delivered !== undefined || read !== undefined,
+  'delivered or read: one of them is needed',
+] as const;
+
+/** Carries no id: a mark only ever moves forward, so one that comes again changes nothing. */
+export const mark = z.strictObject({ type: z.literal('mark'), conversationId, ...markFields }).refine(...saysAMark);
+
+/** What is left out stays as it is. */
+export const changeChatSettings = z.strictObject({
+  type: z.literal('change-chat-settings'),
+  commandId,
+  conversationId,
+  /** Muted until this time in milliseconds; 0 is not muted. */
+  mutedUntil: z.int().min(0).optional(),
+  pinned: z.boolean().optional(),
+  /** Archived until a later message comes. */
+  archived: z.boolean().optional(),
+});
+
+export const block = z.strictObject({ type: z.literal('block'), commandId, user: userRef });
+export const unblock = z.strictObject({ type: z.literal('unblock'), commandId, user: userRef });
+
+/** The whole profile: what is left out is removed. */
+export const changeProfile = z.strictObject({ type: z.literal('change-profile'), commandId, ...userProfile.shape });
+
 export const command = z.discriminatedUnion('type', [
   startDirect,
   createGroup,
@@ -80,11 +114,24 @@ export const command = z.discriminatedUnion('type', [
   send,
   edit,
   deleteMessage,
+  mark,
+  changeChatSettings,
+  block,
+  unblock,
+  changeProfile,
 ]);
 /** What a user asks for, as it comes over the socket and over REST. */
 export type Command = z.infer<typeof command>;
+type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
 
-export const commandIdOf = (given: Command): CommandId => (given.type === 'send' ? given.messageId : given.commandId);
+export type MarkCommand = CommandOf<'mark'>;
+/** Commands on the caller's own stream. */
+export type UserCommand = CommandOf<'change-chat-settings' | 'block' | 'unblock' | 'change-profile'>;
+/** Commands on a conversation's stream. */
+export type ConversationCommand = Exclude<Command, MarkCommand | UserCommand>;
+
+export const commandIdOf = (given: Exclude<Command, MarkCommand>): CommandId =>
+  given.type === 'send' ? given.messageId : given.commandId;
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

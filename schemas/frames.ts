@@ -67,10 +67,31 @@ export const accepted = z.strictObject({
   readAfter: z.string(),
 });
 
+/** A command on the caller's own stream: settings, blocks, profile. */
+export const saved = z.strictObject({
+  type: z.literal('saved'),
+  commandId,
+  time: timeMs,
+  chain: z.string(),
+  readAfter: z.string(),
+});
+
+/** The caller's marks in a conversation, as the log has them now: they may be ahead of what was asked. */
+export const marked = z.strictObject({
+  type: z.literal('marked'),
+  conversationId,
+  delivered: seq,
+  read: seq,
+  time: timeMs,
+  readAfter: z.string(),
+});
+
 export const rejected = z.strictObject({
   type: z.literal('rejected'),
   messageId: z.string().optional(),
   commandId: z.string().optional(),
+  /** Of a mark, which has no id. */
+  conversationId: conversationId.optional(),
   code: errorCode,
   message: z.string(),
   retryAfterMs: z.int().min(0).optional(),
@@ -108,9 +129,11 @@ export const messageFrame = z.strictObject({
   messageId: commandId,
   by: userId,
   time: timeMs,
-  /** null: the author was erased. */
+  /** null: the author was erased, or the message is hidden. */
   content: messageContent.nullable(),
   replyTo: seq.optional(),
+  /** The receiver blocks the author: the message keeps its place and says nothing else. */
+  hidden: z.literal(true).optional(),
 });
 
 export const editedFrame = z.strictObject({
@@ -137,6 +160,8 @@ export const errorFrame = z.strictObject({ type: z.literal('error'), code: error
 export const serverFrame = z.discriminatedUnion('type', [
   welcome,
   accepted,
+  saved,
+  marked,
   rejected,
   conversationFrame,
   memberAddedFrame,

@@ -1,20 +1,26 @@
 import { z } from 'zod';
 import {
   addMember,
+  block,
+  changeChatSettings,
+  changeProfile,
   changeRole,
   createGroup,
   deleteMessage,
   edit,
   leave,
+  markFields,
   rename,
   reservedPart,
+  saysAMark,
   send,
   startDirect,
+  unblock,
   type Command,
   type UserRef,
 } from './commands.ts';
 import { wellFormed } from './content.ts';
-import { accepted } from './frames.ts';
+import { accepted, marked, saved } from './frames.ts';
 import { commandId, conversationId, seq, userId } from './ids.ts';
 import { invalid, type Parsed } from './parse.ts';
 
@@ -26,9 +32,11 @@ export interface RawCall {
   readonly body: unknown;
 }
 
+const writeMethods = ['POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
 /** A write over REST: the same command, with the same ids and the same answer, as over the socket. */
 export interface WriteRoute {
-  readonly method: 'POST' | 'PUT' | 'DELETE';
+  readonly method: (typeof writeMethods)[number];
   /** What varies is written `:name`. */
   readonly path: string;
   readonly command: Command['type'];
@@ -43,7 +51,7 @@ const writeRoute = <Call extends z.ZodType>(
   call: Call,
   toCommand: (call: z.infer<Call>) => Command,
 ): WriteRoute => ({
-  method: address.startsWith('POST') ? 'POST' : address.startsWith('PUT') ? 'PUT' : 'DELETE',
+  method: writeMethods.find((method) => address.startsWith(method)) ?? 'POST',
   path: address.slice(address.indexOf(' ') + 1),
   command,
   call,
@@ -74,6 +82,7 @@ const userInPath = z
   .transform((text) => (text.startsWith('@') ? { name: text.slice(1) } : text))
   .pipe(z.union([userId, z.strictObject({ name: wellFormed.min(1).max(500) })], 'must be a user id, or @ and a name'));
 const ofMember = z.strictObject({ conversationId, user: userInPath });
+const ofUser = z.strictObject({ user: userInPath });
 const issuerInQuery = { issuer: wellFormed.min(1).max(500).optional() };
 
 const userNamed = (user: z.infer<typeof userInPath>, issuer: string | undefined): UserRef =>
@@ -157,10 +166,50 @@ export const writeRoutes: readonly WriteRoute[] = [
     z.object({ params: ofMessage, query: deleteMessage.omit({ ...inPath, seq: true }), body: noBody }),
     ({ params, query }) => ({ type: 'delete', ...params, ...query }),
   ),
+  writeRoute(
+    `PUT ${conversation}/marks`,
+    'mark',
+    z.object({ params: ofConversation, query: none, body: z.strictObject(markFields).refine(...saysAMark) }),
+    ({ params, body }) => ({ type: 'mark', ...params, ...body }),
+  ),
+  writeRoute(
+    `PATCH ${conversation}/settings`,
+    'change-chat-settings',
+    z.object({ params: ofConversation, query: none, body: changeChatSettings.omit(inPath) }),
+    ({ params, body }) => ({ type: 'change-chat-settings', ...params, ...body }),
+  ),
+  writeRoute(
+    'PUT /v1/me/blocks/:user',
+    'block',
+    z.object({
+      params: ofUser,
+      query: z.strictObject(issuerInQuery),
+      body: block.omit({ type: true, user: true }),
+    }),
+    ({ params, query, body }) => ({ type: 'block', user: userNamed(params.user, query.issuer), ...body }),
+  ),
+  writeRoute(
+    'DELETE /v1/me/blocks/:user',
+    'unblock',
+    z.object({ params: ofUser, query: unblock.omit({ type: true, user: true }).extend(issuerInQuery), body: noBody }),
+    ({ params, query }) => ({
+      type: 'unblock',
+      commandId: query.commandId,
+      user: userNamed(params.user, query.issuer),
+    }),
+  ),
+  writeRoute(
+    'PUT /v1/me/profile',
+    'change-profile',
+    z.object({ params: none, query: none, body: changeProfile.omit({ type: true }) }),
+    ({ body }) => ({ type: 'change-profile', ...body }),
+  ),
 ];
 
-/** What every write answers with, status 200. */
+/** What a write answers with, status 200. */
 export const acceptedBody = accepted.omit({ type: true, messageId: true, commandId: true });
+export const savedBody = saved.omit({ type: true, commandId: true });
+export const markedBody = marked.omit({ type: true });
 
 /** RFC 9457. */
 export interface Problem {

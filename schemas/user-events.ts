@@ -4,6 +4,10 @@ import { commandId, conversationId, deviceId, seq, userId } from './ids.ts';
 
 export const userKind = z.enum(['person', 'bot', 'guest', 'imported']);
 export const displayName = wellFormed.min(1).max(200);
+export const userProfile = z.strictObject({
+  displayName: displayName.optional(),
+  statusText: wellFormed.max(500).optional(),
+});
 
 /** Personal fields are null when the user's key is gone. */
 const personal = <T extends z.ZodType>(field: T): z.ZodNullable<T> => field.nullable();
@@ -20,9 +24,7 @@ export const profileChanged = z.strictObject({
   type: z.literal('profile-changed'),
   commandId,
   /** The whole profile after the change. */
-  profile: personal(
-    z.strictObject({ displayName: displayName.optional(), statusText: wellFormed.max(500).optional() }),
-  ),
+  profile: personal(userProfile),
 });
 
 export const contactSaved = z.strictObject({
