@@ -292,6 +292,8 @@ export const openEventLog = async (dependencies: EventLogDependencies): Promise<
     return log;
   } catch (error) {
     await store.close();
-    throw error;
+    throw error instanceof LogDamaged
+      ? new LogUnusable(`the log is damaged: ${error.message}`, { cause: error })
+      : error;
   }
 };

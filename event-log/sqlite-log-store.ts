@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { LogUnusable } from './event-log.ts';
 import type { LogStore } from './log-store.ts';
-import { asError } from './sqlite-errors.ts';
+import { asError, unusable } from './sqlite-errors.ts';
 import { lockDirectory } from './sqlite-lock.ts';
 import { startReadThread } from './sqlite-read-thread.ts';
 import { refuseOldSqlite } from './sqlite-schema.ts';
@@ -88,8 +88,8 @@ export const openSqliteLogStoreReadOnly = async ({ directory }: SqliteLogStoreOp
       },
       close: reader.close,
     };
-  } catch (error) {
+  } catch (cause) {
     await reader.close();
-    throw error;
+    throw unusable(file, cause);
   }
 };

@@ -1,6 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { LogUnusable } from './event-log.ts';
-import { asError, sqliteFault } from './sqlite-errors.ts';
+import { asError, sqliteFault, unusable } from './sqlite-errors.ts';
 import { groupCommit, type GroupCommit } from './sqlite-group-commit.ts';
 import {
   packAnswers,
@@ -121,6 +120,5 @@ const start = (): void => {
 try {
   start();
 } catch (thrown) {
-  const error = asError(thrown);
-  say({ type: 'unusable', message: error instanceof LogUnusable ? error.message : `${file}: ${error.message}` });
+  say({ type: 'unusable', message: unusable(file, thrown).message });
 }

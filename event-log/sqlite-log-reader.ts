@@ -1,0 +1,140 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { StreamName } from '../schemas/streams.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { encodeEnvelope } from './envelope.ts';
+import { LogDamaged } from './event-log.ts';
+import type { StoredEvent } from './log-store.ts';
+import { asError, readFault, unusable } from './sqlite-errors.ts';
+import { bytesIn, integerIn, lastPosition, openForReading, streamNumber, textIn, type Row } from './sqlite-schema.ts';
+import { checkLogPage, checkStreamPage } from './stored-events.ts';
+
+const mostBytes = 4 * 1_048_576;
+const rememberedNames = 65_536;
+
+const columns = 'position, stream, revision, id, type, version, time, keys, data, ciphertext, link, checksum';
+
+export interface LogReader {
+  /** n of the last event committed. */
+  last(): number;
+  log(after: number, limit: number): StoredEvent[];
+  stream(stream: StreamName, from: number | 'end', direction: 'forwards' | 'backwards', limit: number): StoredEvent[];
+  close(): void;
+}
+
+const reading = (database: DatabaseSync): LogReader => {
+  const ofLog = database.prepare(`SELECT ${columns} FROM event WHERE position > ? ORDER BY position LIMIT ?`);
+  const forwards = database.prepare(
+    `SELECT ${columns} FROM event WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?`,
+  );
+  const backwards = database.prepare(
+    `SELECT ${columns} FROM event WHERE stream = ? AND revision <= ? ORDER BY revision DESC LIMIT ?`,
+  );
+  const streamName = database.prepare('SELECT name FROM stream WHERE no = ?');
+  const typeName = database.prepare('SELECT name FROM event_type WHERE no = ?');
+  const numberOf = streamNumber(database);
+  const streams = new BoundedMap<number, StreamName>(rememberedNames);
+  const types = new Map<number, string>();
+
+  const streamOf = (no: number): StreamName => {
+    const known = streams.get(no);
+    if (known !== undefined) return known;
+    const name = textIn(streamName.get(no), 'name') as StreamName;
+    streams.set(no, name);
+    return name;
+  };
+
+  const typeOf = (no: number): string => {
+    const known = types.get(no);
+    if (known !== undefined) return known;
+    const name = textIn(typeName.get(no), 'name');
+    types.set(no, name);
+    return name;
+  };
+
+  const storedEvent = (row: Row): StoredEvent => {
+    const stream = streamOf(integerIn(row, 'stream'));
+    const version = integerIn(row, 'version');
+    const envelope = encodeEnvelope({
+      stream,
+      eventId: bytesIn(row, 'id'),
+      type: typeOf(integerIn(row, 'type')),
+      version: version >>> 1,
+      critical: (version & 1) === 1,
+      time: integerIn(row, 'time'),
+      keys: bytesIn(row, 'keys'),
+      plain: bytesIn(row, 'data'),
+      ciphertext: bytesIn(row, 'ciphertext'),
+    });
+    return {
+      stream,
+      revision: integerIn(row, 'revision'),
+      n: integerIn(row, 'position'),
+      envelope,
+      link: bytesIn(row, 'link'),
+      checksum: integerIn(row, 'checksum') >>> 0,
+    };
+  };
+
+  const inPlace = (row: Row): StoredEvent => {
+    try {
+      return storedEvent(row);
+    } catch (cause) {
+      // A length or a number that no envelope can hold is damage like any other.
+      throw new LogDamaged(asError(cause).message, { cause, n: integerIn(row, 'position') });
+    }
+  };
+
+  const logPage = (after: number, limit: number): StoredEvent[] => {
+    const events: StoredEvent[] = [];
+    let bytes = 0;
+    for (const row of ofLog.iterate(after, limit)) {
+      const event = inPlace(row);
+      events.push(event);
+      bytes += event.envelope.length;
+      if (bytes > mostBytes) break;
+    }
+    checkLogPage(after, events);
+    return events;
+  };
+
+  const streamPage = (
+    stream: StreamName,
+    from: number | 'end',
+    direction: 'forwards' | 'backwards',
+    limit: number,
+  ): StoredEvent[] => {
+    const found: Row | undefined = numberOf.get(stream);
+    if (found === undefined) return [];
+    const statement = direction === 'forwards' ? forwards : backwards;
+    const rows = statement.all(integerIn(found, 'no'), from === 'end' ? Number.MAX_SAFE_INTEGER : from, limit);
+    const events = rows.map(inPlace);
+    checkStreamPage(stream, from, direction, events);
+    return events;
+  };
+
+  return {
+    last: () => orFault(undefined, () => lastPosition(database)),
+    log: (after, limit) => orFault(after + 1, () => logPage(after, limit)),
+    stream: (...page) => orFault(undefined, () => streamPage(...page)),
+    close: () => database.close(),
+  };
+};
+
+const orFault = <T>(n: number | undefined, read: () => T): T => {
+  try {
+    return read();
+  } catch (thrown) {
+    throw readFault(thrown, n);
+  }
+};
+
+/** Reads the log in the thread that calls. Throws `LogUnusable` for a file that is none of ours. */
+export const openLogReader = (file: string): LogReader => {
+  const database = openForReading(file);
+  try {
+    return reading(database);
+  } catch (cause) {
+    database.close();
+    throw unusable(file, cause);
+  }
+};
