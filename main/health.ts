@@ -1,15 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Why a part is not ready; undefined: it is. */
-export type ReadinessCheck = () => string | undefined;
+/** The parts of a process, each `ok` or why it is not. */
+export type Readiness = () => Readonly<Record<string, string>>;
 
 /** `/livez`: the loop turns. `/readyz`: traffic may come; one line a part. */
-export const serveHealth = (server: FastifyInstance, checks: Readonly<Record<string, ReadinessCheck>>): void => {
+export const serveHealth = (server: FastifyInstance, readiness: Readiness): void => {
   server.get('/livez', async () => ({ status: 'ok' }));
   server.get('/readyz', async (_request, reply) => {
-    const found = Object.entries(checks).map(([name, check]) => [name, check() ?? 'ok'] as const);
-    const ready = found.every(([, state]) => state === 'ok');
+    const checks = readiness();
+    const ready = Object.values(checks).every((state) => state === 'ok');
     void reply.code(ready ? 200 : 503).header('cache-control', 'no-store');
-    return { status: ready ? 'ok' : 'not ready', checks: Object.fromEntries(found) };
+    return { status: ready ? 'ok' : 'not ready', checks };
   });
 };

@@ -1,5 +1,7 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { replyProblem } from '../command-side/problem.ts';
+import { reject } from '../schemas/errors.ts';
 import { frameBytes, type Limits } from '../schemas/limits.ts';
 
 /** For the log, its readers, and what else a process opens beside its connections. */
@@ -18,6 +20,9 @@ export const httpServer = (limits: Limits): FastifyInstance => {
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     },
   });
+  server.setNotFoundHandler((_request, reply) =>
+    replyProblem(reply, reject('route_not_found', 'there is nothing at this address')),
+  );
   server.server.maxConnections = openFilesAllowed() - descriptorsKept;
   return server;
 };

@@ -1,15 +1,11 @@
 import type { Clock } from '../command-side/clock.ts';
-import { commandHandler } from '../command-side/handle-command.ts';
-import { knownUsers } from '../command-side/known-users.ts';
+import { commandSide } from '../command-side/command-side.ts';
 import { randomPool } from '../command-side/random-pool.ts';
-import { registerUser } from '../command-side/register-user.ts';
-import { tokenVerifier } from '../command-side/tokens.ts';
 import { realtime } from '../realtime/realtime.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { serveHealth } from './health.ts';
 import { httpServer } from './http-server.ts';
 import { openStores, type Stores } from './open-stores.ts';
-import { signInWith } from './sign-in-with.ts';
 import { tokenIssuer } from './token-issuer.ts';
 
 export interface Serving extends Stores {
@@ -32,22 +28,18 @@ export const serveEmbedded = async (
   const randomBytes = randomPool();
 
   const stores = await openStores(data, { clock, randomBytes, warn }, stack);
-  const deps = { ...stores, users: knownUsers(stores), clock, randomBytes, limits, report, warn };
-  const verify = tokenVerifier(tokenIssuer(configuration), stores.accounts.installKey, clock);
-  const commands = commandHandler(deps);
-  stack.defer(() => commands.drain());
+  const deps = { ...stores, clock, randomBytes, limits, report, warn };
+  const commands = commandSide({ ...deps, issuer: tokenIssuer(configuration) });
+  stack.defer(() => commands.close());
+  await server.register(commands.plugin);
 
-  const signIn = signInWith(verify, registerUser(deps));
-  const sockets = realtime({ ...deps, gateway: commands, signIn, allowedOrigins });
+  const sockets = realtime({ ...deps, gateway: commands.gateway, signIn: commands.signIn, allowedOrigins });
   stack.defer(() => sockets.close());
   sockets.attach(server.server);
-
-  const failed = Promise.race([stores.eventLog.failed, stores.accounts.failed]);
-  let failure: string | undefined;
-  void failed.then((error) => (failure = error.message));
-  serveHealth(server, { log: () => failure, sockets: () => sockets.notReady() });
+  serveHealth(server, () => ({ ...commands.ready().checks, sockets: sockets.notReady() ?? 'ok' }));
 
   stack.defer(() => server.close());
   stack.defer(() => sockets.drain());
+  const failed = Promise.race([stores.eventLog.failed, stores.accounts.failed]);
   return { ...stores, address: await server.listen({ host, port }), failed };
 };

@@ -1,6 +1,7 @@
 import type { Accepted } from '../command-side/command-gateway.ts';
+import type { Command } from '../schemas/commands.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
-import type { Rejection } from '../schemas/errors.ts';
+import type { ErrorCode, Rejection } from '../schemas/errors.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { FrameRefused, ServerFrame } from '../schemas/frames.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
@@ -8,8 +9,15 @@ import type { KnownMembership } from './memberships.ts';
 
 export const encodeFrame = (frame: ServerFrame): Buffer => Buffer.from(JSON.stringify(frame));
 
-/** The id a command's answer repeats, under the name it came with. */
-export type AnsweredId = { readonly messageId: CommandId } | { readonly commandId: CommandId };
+/** What a command's answer repeats: its id under the name it came with; a mark has none. */
+export type AnsweredId =
+  { readonly messageId: CommandId } | { readonly commandId: CommandId } | { readonly conversationId: ConversationId };
+
+export const answeredIdOf = (command: Command): AnsweredId => {
+  if (command.type === 'send') return { messageId: command.messageId };
+  if (command.type === 'mark') return { conversationId: command.conversationId };
+  return { commandId: command.commandId };
+};
 
 export const acceptedFrame = (id: AnsweredId, accepted: Accepted): Buffer =>
   encodeFrame({
@@ -22,13 +30,15 @@ export const acceptedFrame = (id: AnsweredId, accepted: Accepted): Buffer =>
     readAfter: accepted.readAfter,
   });
 
-export const rejectedFrame = (id: AnsweredId | FrameRefused, rejection: Rejection): Buffer =>
-  encodeFrame({ type: 'rejected', ...definedOf(id), ...rejection });
+export const rejectedFrame = (id: AnsweredId, rejection: Rejection): Buffer =>
+  encodeFrame({ type: 'rejected', ...id, ...rejection });
 
-const definedOf = ({ messageId, commandId }: FrameRefused): { messageId?: string; commandId?: string } => ({
-  ...(messageId === undefined ? {} : { messageId }),
-  ...(commandId === undefined ? {} : { commandId }),
-});
+/** For a frame that was not understood: named by whatever id it carried, else an `error`. */
+export const refusedFrame = ({ messageId, commandId }: FrameRefused, code: ErrorCode, message: string): Buffer => {
+  if (messageId !== undefined) return encodeFrame({ type: 'rejected', messageId, code, message });
+  if (commandId !== undefined) return encodeFrame({ type: 'rejected', commandId, code, message });
+  return encodeFrame({ type: 'error', code, message });
+};
 
 /** Whether the event begins the membership of `user`, who then gets the whole conversation in place of the change. */
 export const beginsMembershipOf = (user: UserId, event: ConversationEvent): boolean =>

@@ -9,10 +9,17 @@ import type { CommandId } from '../schemas/ids.ts';
 import { frameBytes, type Limits } from '../schemas/limits.ts';
 import { catchUp, type Behind, type CatchUpDeps } from './catch-up.ts';
 import { Echoes } from './echoes.ts';
-import { acceptedFrame, encodeFrame, rejectedFrame, type AnsweredId } from './encode-frame.ts';
+import {
+  acceptedFrame,
+  answeredIdOf,
+  encodeFrame,
+  refusedFrame,
+  rejectedFrame,
+  type AnsweredId,
+} from './encode-frame.ts';
 import type { FlushTurn } from './flush-turn.ts';
 import { Outbox } from './outbox.ts';
-import { readFrame, type ReadFrame } from './read-frame.ts';
+import { readFrame } from './read-frame.ts';
 import type { SignedIn, SignIn } from './sign-in.ts';
 import { startOf } from './start-of.ts';
 
@@ -176,7 +183,7 @@ export class Session implements Behind {
       this.#refusedInARow = 0;
       this.#handle(read.frame);
     } else if (++this.#refusedInARow > mostRefusedInARow) this.end('too_many_errors');
-    else this.#refuse(read);
+    else this.#outbox.push(refusedFrame(read.ids, read.code, read.message));
     this.#keepBounds();
   }
 
@@ -187,15 +194,8 @@ export class Session implements Behind {
     else this.#submit(frame);
   }
 
-  #refuse({ code, message, ids }: Extract<ReadFrame, { ok: false }>): void {
-    const named = ids.messageId !== undefined || ids.commandId !== undefined;
-    if (named) this.#outbox.push(rejectedFrame(ids, reject(code, message)));
-    else this.#push({ type: 'error', code, message });
-  }
-
   #submit(command: Command): void {
-    const id: AnsweredId =
-      command.type === 'send' ? { messageId: command.messageId } : { commandId: command.commandId };
+    const id = answeredIdOf(command);
     if (this.#draining) {
       this.#outbox.push(rejectedFrame(id, reject('draining', 'this server is shutting down', { retryAfterMs: 1_000 })));
       return;
