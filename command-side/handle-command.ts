@@ -86,7 +86,7 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
 
   const begin = (asked: Asked): void => {
     const lane = asked.conversationId + asked.by;
-    const before = preparing.get(lane);
+    const before = preparing.size === 0 ? undefined : preparing.get(lane);
     const pending = before === undefined ? prepare.now(asked) : undefined;
     if (pending === undefined) queueBehind(lane, before, asked);
     else enqueue(pending);

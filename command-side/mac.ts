@@ -2,14 +2,19 @@ import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:cryp
 import type { DataKey } from '../event-log/data-keys.ts';
 import type { CommandId } from '../schemas/ids.ts';
 
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
 /** JSON with sorted keys and without undefined fields: equal bodies have equal text, whatever order they came in. */
 export const canonicalJson = (value: unknown): string => {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  const fields = Object.entries(value)
-    .filter(([, field]) => field !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalJson(field)}`).join(',')}}`;
+  if (!isObject(value)) return JSON.stringify(value);
+  let fields = '';
+  for (const name of Object.keys(value).sort()) {
+    const field = value[name];
+    if (field !== undefined) fields += `${fields === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(field)}`;
+  }
+  return `{${fields}}`;
 };
 
 /** Keyed by the data key itself, so that a derived key lives no longer than it. */
