@@ -1,5 +1,6 @@
 import type { MessageContent } from '../schemas/content.ts';
 import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
+import type { TextRange } from '../schemas/search-query.ts';
 import type { AppliedPosition } from './read-model.ts';
 
 /**
@@ -106,6 +107,3 @@ export interface SearchHit {
    */
   readonly highlights: readonly TextRange[];
 }
-
-/** `[start, end)` in UTF-16 code units. */
-export type TextRange = readonly [start: number, end: number];
