@@ -1,0 +1,84 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { openSqliteFile } from '../command-side/sqlite-file.ts';
+
+/**
+ * Messages lie under their place in the log, so the newest come first without sorting. Their words lie in one FTS5
+ * table for each 65,536 places: the beginning of a word is looked up whole in a table before its first row comes out,
+ * and what was erased is merged away table by table; both stay short however long the history.
+ * Ids are stored once and then called by a small key.
+ */
+const schema = `
+  CREATE TABLE progress (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    log TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    event_n INTEGER,
+    event_id TEXT
+  ) STRICT;
+  CREATE TABLE parked (stream TEXT PRIMARY KEY, n INTEGER NOT NULL, revision INTEGER NOT NULL, error TEXT NOT NULL)
+    STRICT, WITHOUT ROWID;
+  CREATE TABLE conversations (key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, parked INTEGER NOT NULL DEFAULT 0) STRICT;
+  CREATE TABLE users (key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE) STRICT;
+  CREATE TABLE members (
+    user INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    visible_from INTEGER NOT NULL,
+    PRIMARY KEY (user, conversation)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE blocks (user INTEGER NOT NULL, blocked INTEGER NOT NULL, PRIMARY KEY (user, blocked))
+    STRICT, WITHOUT ROWID;
+  CREATE TABLE messages (
+    place INTEGER PRIMARY KEY,
+    conversation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    sender INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    message_id BLOB NOT NULL,
+    type TEXT NOT NULL,
+    content TEXT NOT NULL,
+    UNIQUE (conversation, seq)
+  ) STRICT;
+  CREATE TABLE shards (shard INTEGER PRIMARY KEY, state INTEGER NOT NULL) STRICT`;
+
+/** What the index of a shard holds beside what is found. */
+export const shardState = {
+  clean: 0,
+  /** Words of edited and deleted messages, which FTS5 drops when it merges them. */
+  holdsRemoved: 1,
+  /** Words that must go from the disk now. */
+  toPurge: 2,
+} as const;
+
+/** Opens the index to write it. */
+export const openSearchFile = (path: string): DatabaseSync =>
+  openSqliteFile({ path, applicationId: 0x70617365, synchronous: 'NORMAL', schema, schemaVersion: 1 });
+
+const placesOfShard = 0x10000;
+export const shardOf = (place: number): number => Math.floor(place / placesOfShard);
+export const firstPlaceOf = (shard: number): number => shard * placesOfShard;
+export const termsTable = (shard: number): string => `terms_${shard}`;
+
+/**
+ * Without a copy of the text (messages hold it) and over terms that are ready: the ascii tokenizer splits at spaces and
+ * leaves all that is not ASCII as it is. `chat` holds the conversation's key as a term, so that the words and the few
+ * conversations of a person are intersected inside the index.
+ */
+export const createTermsTable = (shard: number): string =>
+  `CREATE VIRTUAL TABLE ${termsTable(shard)}
+   USING fts5(words, chat, content='', contentless_delete=1, tokenize='ascii')`;
+
+export const chatTerm = (conversationKey: number): string => `c${conversationKey}`;
+
+export const blobOf = (id: string): Uint8Array => Buffer.from(id, 'base64url');
+export const blobOfUuid = (id: string): Uint8Array => Buffer.from(id.replaceAll('-', ''), 'hex');
+
+const buffer = (blob: unknown): Buffer => {
+  if (!(blob instanceof Uint8Array)) throw new Error('the column holds no bytes');
+  return Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
+};
+export const idOf = (blob: unknown): string => buffer(blob).toString('base64url');
+export const uuidOf = (blob: unknown): string =>
+  buffer(blob)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');

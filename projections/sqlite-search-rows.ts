@@ -1,0 +1,168 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { MessageContent } from '../schemas/content.ts';
+import { tokenize } from '../schemas/tokenizer.ts';
+import { searchedText, type SearchChange } from './project-search.ts';
+import {
+  blobOf,
+  blobOfUuid,
+  chatTerm,
+  createTermsTable,
+  shardOf,
+  shardState,
+  termsTable,
+} from './sqlite-search-file.ts';
+
+export interface SearchRows {
+  /** `place` is that of the change's event. */
+  apply(change: SearchChange, place: number): void;
+  /** Forgets the messages and members of a conversation, or the blocks of a user. */
+  forgetConversation(conversationId: string): void;
+  forgetUser(userId: string): void;
+  /** Whether the conversation's messages wait to be right again. */
+  setParked(conversationId: string, parked: boolean): void;
+  /** What was remembered of rows that a rollback took away. */
+  forgetCached(): void;
+}
+
+interface TermsStatements {
+  readonly insert: (place: number, words: string, chat: string) => void;
+  readonly remove: (place: number) => void;
+}
+
+const termsOf = (content: MessageContent): string =>
+  tokenize(searchedText(content))
+    .map(({ term }) => term)
+    .join(' ');
+
+/** The rows of the index, inside the transaction of whoever calls. */
+export const searchRows = (db: DatabaseSync): SearchRows => {
+  const userKey = keysOf(db, 'users');
+  const conversationKey = keysOf(db, 'conversations');
+  const shards = new Map<number, TermsStatements>();
+  const addShard = db.prepare('INSERT INTO shards VALUES (?, 0) ON CONFLICT DO NOTHING');
+  const markRemoved = db.prepare(`UPDATE shards SET state = ${shardState.holdsRemoved} WHERE shard = ? AND state = 0`);
+  const purgeAll = db.prepare(`UPDATE shards SET state = ${shardState.toPurge} WHERE state > 0`);
+  const addMember = db.prepare('INSERT OR REPLACE INTO members VALUES (?, ?, ?)');
+  const removeMember = db.prepare('DELETE FROM members WHERE user = ? AND conversation = ?');
+  const removeMembers = db.prepare('DELETE FROM members WHERE conversation = ?');
+  const addBlock = db.prepare('INSERT OR REPLACE INTO blocks VALUES (?, ?)');
+  const removeBlock = db.prepare('DELETE FROM blocks WHERE user = ? AND blocked = ?');
+  const removeBlocks = db.prepare('DELETE FROM blocks WHERE user = ?');
+  const addMessage = db.prepare('INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  const replaceContent = db.prepare(
+    'UPDATE messages SET type = ?, content = ? WHERE conversation = ? AND seq = ? RETURNING place',
+  );
+  const removeMessage = db.prepare('DELETE FROM messages WHERE conversation = ? AND seq = ? RETURNING place');
+  const removeAllOf = db.prepare('DELETE FROM messages WHERE sender = ? RETURNING place');
+  const removeConversation = db.prepare('DELETE FROM messages WHERE conversation = ? RETURNING place');
+  const park = db.prepare('UPDATE conversations SET parked = ? WHERE key = ?');
+
+  const terms = (place: number): TermsStatements => {
+    const shard = shardOf(place);
+    const prepared = shards.get(shard);
+    if (prepared !== undefined) return prepared;
+    if (addShard.run(shard).changes === 1) db.exec(createTermsTable(shard));
+    const insert = db.prepare(`INSERT INTO ${termsTable(shard)} (rowid, words, chat) VALUES (?, ?, ?)`);
+    const remove = db.prepare(`DELETE FROM ${termsTable(shard)} WHERE rowid = ?`);
+    const statements: TermsStatements = {
+      insert: (at, words, chat) => void insert.run(at, words, chat),
+      remove: (at) => void remove.run(at),
+    };
+    shards.set(shard, statements);
+    return statements;
+  };
+  const removeTerms = (place: number): void => {
+    terms(place).remove(place);
+    markRemoved.run(shardOf(place));
+  };
+  /** Gone from the disk too when the transaction is done, with what was edited away and deleted before. */
+  const erase = (rows: readonly Record<string, unknown>[]): void => {
+    for (const { place } of rows) removeTerms(Number(place));
+    purgeAll.run();
+  };
+
+  return {
+    apply(change, place) {
+      switch (change.change) {
+        case 'message-sent': {
+          const { content, seq, time } = change;
+          const conversation = conversationKey.of(change.conversationId);
+          const sender = userKey.of(change.by);
+          addMessage.run(
+            ...[place, conversation, seq, sender, time, blobOfUuid(change.messageId)],
+            ...[content.type, stored(content)],
+          );
+          terms(place).insert(place, termsOf(content), chatTerm(conversation));
+          return;
+        }
+        case 'message-edited': {
+          const { content, seq } = change;
+          const conversation = conversationKey.of(change.conversationId);
+          const row = replaceContent.get(content.type, stored(content), conversation, seq);
+          if (row === undefined) return;
+          const at = Number(row['place']);
+          removeTerms(at);
+          terms(at).insert(at, termsOf(content), chatTerm(conversation));
+          return;
+        }
+        case 'message-gone': {
+          const row = removeMessage.get(conversationKey.of(change.conversationId), change.seq);
+          if (row !== undefined) removeTerms(Number(row['place']));
+          return;
+        }
+        case 'member-joined': {
+          const conversation = conversationKey.of(change.conversationId);
+          addMember.run(userKey.of(change.userId), conversation, change.visibleFrom);
+          return;
+        }
+        case 'member-gone':
+          removeMember.run(userKey.of(change.userId), conversationKey.of(change.conversationId));
+          return;
+        case 'blocked':
+          addBlock.run(userKey.of(change.by), userKey.of(change.userId));
+          return;
+        case 'unblocked':
+          removeBlock.run(userKey.of(change.by), userKey.of(change.userId));
+          return;
+        case 'author-erased':
+          erase(removeAllOf.all(userKey.of(change.userId)));
+          return;
+      }
+    },
+    forgetConversation(conversationId) {
+      const conversation = conversationKey.of(conversationId);
+      removeMembers.run(conversation);
+      erase(removeConversation.all(conversation));
+    },
+    forgetUser: (userId) => void removeBlocks.run(userKey.of(userId)),
+    setParked: (conversationId, parked) => void park.run(parked ? 1 : 0, conversationKey.of(conversationId)),
+    forgetCached() {
+      userKey.forgetCached();
+      conversationKey.forgetCached();
+      shards.clear();
+    },
+  };
+};
+
+/** A text as it is, so that the commonest content costs no quotes; `type` says how to read it. */
+const stored = (content: MessageContent): string => (content.type === 'text' ? content.text : JSON.stringify(content));
+
+const mostCachedKeys = 50_000;
+
+const keysOf = (db: DatabaseSync, table: 'users' | 'conversations') => {
+  const cached = new Map<string, number>();
+  const find = db.prepare(`SELECT key FROM ${table} WHERE id = ?`);
+  const add = db.prepare(`INSERT INTO ${table} (id) VALUES (?) RETURNING key`);
+  return {
+    of(id: string): number {
+      const known = cached.get(id);
+      if (known !== undefined) return known;
+      const blob = blobOf(id);
+      const key = Number((find.get(blob) ?? add.get(blob))?.['key']);
+      if (cached.size >= mostCachedKeys) cached.clear();
+      cached.set(id, key);
+      return key;
+    },
+    forgetCached: () => cached.clear(),
+  };
+};

@@ -1,0 +1,49 @@
+import { workerData } from 'node:worker_threads';
+import { inTransaction } from '../command-side/sqlite-file.ts';
+import { serveCalls } from '../command-side/sqlite-worker.ts';
+import type { AppliedPosition, FollowedBatch, ParkedStream } from './read-model.ts';
+import type { StreamName } from '../schemas/streams.ts';
+import { openSearchFile } from './sqlite-search-file.ts';
+import type { DumpPage, DumpedPage } from './sqlite-search-dump.ts';
+import { searchWriter } from './sqlite-search-write.ts';
+
+export interface SearchWriterCalls {
+  position: { ask: null; answer: AppliedPosition | undefined };
+  apply: { ask: FollowedBatch; answer: readonly ParkedStream[] };
+  parked: { ask: null; answer: readonly ParkedStream[] };
+  beginRefold: { ask: StreamName; answer: null };
+  refoldPage: { ask: FollowedBatch; answer: ParkedStream | undefined };
+  endRefold: { ask: StreamName; answer: null };
+  dump: { ask: DumpPage; answer: DumpedPage };
+}
+
+const { path } = workerData as { path: string };
+const db = openSearchFile(path);
+const writer = searchWriter(db);
+writer.purge();
+
+serveCalls<SearchWriterCalls>({
+  calls: {
+    position: () => writer.position(),
+    apply: (batch) => writer.apply(batch),
+    parked: () => writer.parked(),
+    beginRefold(stream) {
+      writer.beginRefold(stream);
+      return null;
+    },
+    refoldPage: (page) => writer.refoldPage(page),
+    endRefold(stream) {
+      writer.endRefold(stream);
+      return null;
+    },
+    dump: (page) => writer.dump(page),
+  },
+  transaction: (work) => inTransaction(db, work),
+  committed: () => writer.purge(),
+  // Rows and position go back together, so the follower may try the same events again.
+  survives() {
+    writer.rolledBack();
+    return true;
+  },
+  close: () => db.close(),
+});

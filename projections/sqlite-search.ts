@@ -1,0 +1,81 @@
+import { startSqliteWorker, type SqliteWorker } from '../command-side/sqlite-worker.ts';
+import type { ReadModelWriter } from './read-model.ts';
+import type { MessageSearch, SearchAnswer } from './search.ts';
+import { firstDumpPage, type DumpPage, type DumpedPage } from './sqlite-search-dump.ts';
+import type { SearchReaderCalls } from './sqlite-search-reader.ts';
+import type { SearchWriterCalls } from './sqlite-search-writer.ts';
+
+export interface SqliteSearch {
+  readonly writer: ReadModelWriter;
+  readonly search: MessageSearch;
+  /** Resolves when one of its workers died of its own. */
+  readonly failed: Promise<Error>;
+}
+
+export interface SqliteSearchOptions {
+  /** The file of this version of the index; made when it is not there. */
+  readonly path: string;
+  /** After this long a search stops with what it has. */
+  readonly budgetMs: number;
+}
+
+/** A search index in a file of its own: a thread that writes it and one that is asked. */
+export const openSqliteSearch = async ({ path, budgetMs }: SqliteSearchOptions): Promise<SqliteSearch> => {
+  const writer = await startSqliteWorker<SearchWriterCalls>(new URL('sqlite-search-writer.ts', import.meta.url), {
+    path,
+  });
+  try {
+    const reader = await startSqliteWorker<SearchReaderCalls>(new URL('sqlite-search-reader.ts', import.meta.url), {
+      path,
+      budgetMs,
+    });
+    return {
+      writer: writerOf(writer),
+      search: searchOf(reader),
+      failed: Promise.race([writer.failed, reader.failed]),
+    };
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+};
+
+const writerOf = (worker: SqliteWorker<SearchWriterCalls>): ReadModelWriter => ({
+  async position() {
+    const applied = await worker.call('position', null);
+    return applied && { applied, safe: applied };
+  },
+  apply: async (batch) => ({ parked: await worker.call('apply', batch) }),
+  parked: () => worker.call('parked', null),
+  async refold(stream, pages) {
+    await worker.call('beginRefold', stream);
+    for await (const page of pages) {
+      if ((await worker.call('refoldPage', page)) !== undefined) return;
+    }
+    await worker.call('endRefold', stream);
+  },
+  async *dump() {
+    for (let page: DumpPage | null = firstDumpPage; page !== null;) {
+      const { lines, next }: DumpedPage = await worker.call('dump', page);
+      yield* lines;
+      page = next;
+    }
+  },
+  close: () => worker.close(),
+});
+
+/** One search at a time goes to the worker: an answer does not wait for the searches behind it. */
+const searchOf = (worker: SqliteWorker<SearchReaderCalls>): MessageSearch => {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    search(request) {
+      const answer: Promise<SearchAnswer> = last.then(() => worker.call('search', request));
+      last = answer.catch(() => undefined);
+      return answer;
+    },
+    async close() {
+      await last;
+      await worker.close();
+    },
+  };
+};
