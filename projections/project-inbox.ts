@@ -1,0 +1,243 @@
+import type { ConversationEvent, ConversationKind, Role } from '../schemas/conversation-events.ts';
+import type { MessageContent } from '../schemas/content.ts';
+import type { RecordedEvent } from '../schemas/events.ts';
+import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
+import type { StreamKind } from '../schemas/streams.ts';
+import { subjectOf } from '../schemas/streams.ts';
+import type { UserEvent } from '../schemas/user-events.ts';
+
+export const inboxKinds: readonly StreamKind[] = ['conversation', 'receipts', 'user'];
+
+/** One fact of the inbox. A store expands it as it likes: to a row, or to one for each member. */
+export type InboxChange =
+  /** Of every event of a conversation's stream, before what else it changes. */
+  | {
+      readonly type: 'conversation-advanced';
+      readonly conversation: ConversationId;
+      readonly seq: Seq;
+      readonly revision: number;
+    }
+  | ({ readonly type: 'command-stored'; readonly conversation: ConversationId } & StoredCommand)
+  | {
+      readonly type: 'conversation-started';
+      readonly conversation: ConversationId;
+      readonly kind: ConversationKind;
+      readonly time: number;
+    }
+  | { readonly type: 'conversation-named'; readonly conversation: ConversationId; readonly name: string | null }
+  | ({ readonly type: 'member-joined'; readonly conversation: ConversationId; readonly time: number } & JoinedMember)
+  | { readonly type: 'member-ended'; readonly conversation: ConversationId; readonly user: UserId }
+  | {
+      readonly type: 'role-changed';
+      readonly conversation: ConversationId;
+      readonly user: UserId;
+      readonly role: Role;
+    }
+  | ({ readonly type: 'message-sent'; readonly conversation: ConversationId } & SentMessage)
+  | {
+      readonly type: 'message-edited';
+      readonly conversation: ConversationId;
+      readonly seq: Seq;
+      readonly content: MessageContent | null;
+      readonly version: number;
+      readonly time: number;
+    }
+  | {
+      readonly type: 'message-deleted';
+      readonly conversation: ConversationId;
+      readonly seq: Seq;
+      readonly version: number;
+    }
+  | ({ readonly type: 'marks-advanced'; readonly conversation: ConversationId; readonly time: number } & Marks)
+  | {
+      readonly type: 'profile-changed';
+      readonly user: UserId;
+      readonly displayName: string | null;
+      readonly statusText: string | null;
+    }
+  | { readonly type: 'user-registered' | 'user-erased'; readonly user: UserId }
+  | { readonly type: 'user-blocked' | 'user-unblocked'; readonly user: UserId; readonly blocked: UserId }
+  | ({ readonly type: 'chat-settings-changed'; readonly user: UserId } & ChatSettings);
+
+interface StoredCommand {
+  readonly id: CommandId;
+  readonly revision: number;
+  /** Of a send. */
+  readonly seq: Seq | null;
+}
+
+interface JoinedMember {
+  readonly user: UserId;
+  readonly role: Role;
+  readonly since: number;
+  /** Orders those who joined with one event. */
+  readonly rank: number;
+  readonly visibleFrom: Seq;
+}
+
+interface SentMessage {
+  readonly seq: Seq;
+  readonly messageId: CommandId;
+  readonly by: UserId;
+  readonly time: number;
+  readonly content: MessageContent | null;
+  readonly replyTo: Seq | null;
+}
+
+interface Marks {
+  readonly user: UserId;
+  readonly delivered: Seq;
+  readonly read: Seq;
+}
+
+interface ChatSettings {
+  readonly conversation: ConversationId;
+  readonly mutedUntil: number;
+  readonly pinned: boolean;
+  readonly archivedAt: Seq | null;
+}
+
+/** An event that must not be passed over and cannot be projected: its stream parks. */
+export class Unprojectable extends Error {
+  override readonly name = 'Unprojectable';
+}
+
+/** What an event means to the inbox. Throws `Unprojectable` for a critical event unknown here. */
+export const projectInbox = (recorded: RecordedEvent): readonly InboxChange[] => {
+  const { event, stream, time, type, schemaVersion } = recorded;
+  if (event === undefined) {
+    if (recorded.critical) throw new Unprojectable(`${type} ${schemaVersion} is unknown to this version of Parley`);
+    return [];
+  }
+  switch (event.type) {
+    case 'conversation-started':
+    case 'conversation-renamed':
+    case 'member-added':
+    case 'member-removed':
+    case 'member-left':
+    case 'role-changed':
+    case 'message-sent':
+    case 'message-edited':
+    case 'message-deleted':
+      return conversationChanges(subjectOf(stream) as ConversationId, event, recorded);
+    case 'receipts-advanced': {
+      const conversation = subjectOf(stream) as ConversationId;
+      return event.marks.map(({ userId: user, delivered, read }) => ({
+        type: 'marks-advanced',
+        conversation,
+        time,
+        user,
+        delivered,
+        read,
+      }));
+    }
+    case 'user-registered':
+    case 'profile-changed':
+    case 'user-blocked':
+    case 'user-unblocked':
+    case 'chat-settings-changed':
+    case 'user-erased':
+    case 'contact-saved':
+    case 'contact-removed':
+    case 'sessions-ended':
+    case 'user-disabled':
+      return userChanges(subjectOf(stream) as UserId, event);
+    case 'came-online':
+    case 'went-offline':
+    case 'status-announced':
+    case 'epoch-started':
+      return [];
+    default:
+      return event satisfies never;
+  }
+};
+
+const conversationChanges = (
+  conversation: ConversationId,
+  event: ConversationEvent,
+  { revision, time }: RecordedEvent,
+): readonly InboxChange[] => [
+  { type: 'conversation-advanced', conversation, seq: event.seq, revision },
+  {
+    type: 'command-stored',
+    conversation,
+    id: event.commandId,
+    revision,
+    seq: event.type === 'message-sent' ? event.seq : null,
+  },
+  ...ownChanges(conversation, event, revision, time),
+];
+
+const ownChanges = (
+  conversation: ConversationId,
+  event: ConversationEvent,
+  revision: number,
+  time: number,
+): readonly InboxChange[] => {
+  switch (event.type) {
+    case 'conversation-started':
+      return [
+        { type: 'conversation-started', conversation, kind: event.kind, time },
+        ...event.members.map(({ userId: user, role }, rank) =>
+          joined({ user, role, since: revision, rank, visibleFrom: event.seq }, conversation, time),
+        ),
+      ];
+    case 'conversation-renamed':
+      return [{ type: 'conversation-named', conversation, name: event.name }];
+    case 'member-added': {
+      const { userId: user, role, visibleFrom } = event;
+      return [joined({ user, role, since: revision, rank: 0, visibleFrom }, conversation, time)];
+    }
+    case 'member-removed':
+      return [{ type: 'member-ended', conversation, user: event.userId }];
+    case 'member-left':
+      return [{ type: 'member-ended', conversation, user: event.by }];
+    case 'role-changed':
+      return [{ type: 'role-changed', conversation, user: event.userId, role: event.role }];
+    case 'message-sent': {
+      const { seq, commandId: messageId, by, content, replyTo } = event;
+      return [{ type: 'message-sent', conversation, seq, messageId, by, time, content, replyTo }];
+    }
+    case 'message-edited': {
+      const version = revision + 1 - event.seq;
+      return [{ type: 'message-edited', conversation, seq: event.target, content: event.content, version, time }];
+    }
+    case 'message-deleted':
+      return [{ type: 'message-deleted', conversation, seq: event.target, version: revision + 1 - event.seq }];
+    default:
+      return event satisfies never;
+  }
+};
+
+const joined = (member: JoinedMember, conversation: ConversationId, time: number): InboxChange => ({
+  type: 'member-joined',
+  conversation,
+  time,
+  ...member,
+});
+
+const userChanges = (user: UserId, event: UserEvent): readonly InboxChange[] => {
+  switch (event.type) {
+    case 'user-registered':
+    case 'user-erased':
+      return [{ type: event.type, user }];
+    case 'profile-changed': {
+      const { displayName = null, statusText = null } = event.profile ?? {};
+      return [{ type: 'profile-changed', user, displayName, statusText }];
+    }
+    case 'user-blocked':
+    case 'user-unblocked':
+      return [{ type: event.type, user, blocked: event.blocked }];
+    case 'chat-settings-changed': {
+      const { conversationId: conversation, mutedUntil, pinned, archivedAt } = event;
+      return [{ type: 'chat-settings-changed', user, conversation, mutedUntil, pinned, archivedAt }];
+    }
+    case 'contact-saved':
+    case 'contact-removed':
+    case 'sessions-ended':
+    case 'user-disabled':
+      return [];
+    default:
+      return event satisfies never;
+  }
+};

@@ -1,0 +1,117 @@
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import { openSqliteFile } from '../command-side/sqlite-file.ts';
+
+/** How many seqs share their counts of messages by sender. */
+export const bucketSize = 5_000;
+export const bucketOf = (seq: number): number => Math.floor(seq / bucketSize);
+
+/** What `message.state` says of its content. */
+export const messageState = { text: 0, json: 1, deleted: 2 } as const;
+export const kinds = ['direct', 'group'] as const;
+export const roles = ['member', 'admin'] as const;
+
+/**
+ * A row a conversation, joined with its members at read. Conversations and people have numbers of this file alone.
+ * `place` is that of the last change by the stream a row belongs to. `message_by_seq` holds what unread counting needs, so
+ * that it reads no message. Every id of a command ever stands in `command`, those of sends with their seq.
+ */
+const schema = `
+  CREATE TABLE position (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    log TEXT NOT NULL, n INTEGER NOT NULL, place INTEGER NOT NULL, event_n INTEGER, event_id TEXT
+  ) STRICT;
+  CREATE TABLE parked (
+    stream TEXT PRIMARY KEY, n INTEGER NOT NULL, revision INTEGER NOT NULL, error TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE user (
+    no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,
+    registered INTEGER NOT NULL DEFAULT 0, erased INTEGER NOT NULL DEFAULT 0,
+    display_name TEXT, status_text TEXT
+  ) STRICT;
+  CREATE TABLE conversation (
+    no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,
+    kind INTEGER NOT NULL DEFAULT 0, name TEXT, members INTEGER NOT NULL DEFAULT 0,
+    seq INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT -1, place INTEGER NOT NULL DEFAULT 0,
+    active_place INTEGER NOT NULL DEFAULT 0, active_at INTEGER NOT NULL DEFAULT 0,
+    marks_place INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE TABLE member (
+    conversation INTEGER NOT NULL, user INTEGER NOT NULL,
+    role INTEGER, since INTEGER NOT NULL, rank INTEGER NOT NULL, visible_from INTEGER NOT NULL,
+    joined_place INTEGER NOT NULL, joined_at INTEGER NOT NULL, place INTEGER NOT NULL,
+    PRIMARY KEY (conversation, user)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX member_by_user ON member (user);
+  CREATE TABLE mark (
+    conversation INTEGER NOT NULL, user INTEGER NOT NULL,
+    delivered INTEGER NOT NULL DEFAULT 0, delivered_at INTEGER,
+    read INTEGER NOT NULL DEFAULT 0, read_at INTEGER,
+    own INTEGER NOT NULL DEFAULT 0, own_at INTEGER,
+    PRIMARY KEY (conversation, user)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE setting (
+    user INTEGER NOT NULL, conversation INTEGER NOT NULL,
+    muted_until INTEGER NOT NULL, pinned INTEGER NOT NULL, archived_at INTEGER, place INTEGER NOT NULL,
+    PRIMARY KEY (user, conversation)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE block (
+    user INTEGER NOT NULL, blocked INTEGER NOT NULL, PRIMARY KEY (user, blocked)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE message (
+    conversation INTEGER NOT NULL, seq INTEGER NOT NULL, sender INTEGER NOT NULL, state INTEGER NOT NULL,
+    id BLOB NOT NULL, time INTEGER NOT NULL, reply_to INTEGER,
+    version INTEGER NOT NULL, edited_at INTEGER, place INTEGER NOT NULL, content TEXT
+  ) STRICT;
+  CREATE INDEX message_by_seq ON message (conversation, seq, sender, state);
+  CREATE INDEX message_by_place ON message (conversation, place);
+  CREATE TABLE command (
+    conversation INTEGER NOT NULL, id BLOB NOT NULL, revision INTEGER NOT NULL, seq INTEGER,
+    PRIMARY KEY (conversation, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE sent (
+    conversation INTEGER NOT NULL, bucket INTEGER NOT NULL, sender INTEGER NOT NULL, messages INTEGER NOT NULL,
+    PRIMARY KEY (conversation, bucket, sender)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+export const openInboxForWriting = (path: string): DatabaseSync => {
+  const db = openSqliteFile({ path, applicationId: 0x7061696e, synchronous: 'NORMAL', schema, schemaVersion: 1 });
+  db.exec('PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -32768');
+  return db;
+};
+
+export const openInboxForReading = (path: string): DatabaseSync =>
+  new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
+
+export type Row = Record<string, SQLOutputValue>;
+
+/** 16 bytes of an id. */
+export const idBytes = (id: string): Uint8Array => Buffer.from(id, 'base64url');
+export const uuidBytes = (id: string): Uint8Array => Buffer.from(id.replaceAll('-', ''), 'hex');
+
+const bytesOf = (value: SQLOutputValue | undefined): Buffer => {
+  if (!(value instanceof Uint8Array)) throw new Error('a column holds no bytes');
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+};
+
+export const idIn = (row: Row, column: string): string => bytesOf(row[column]).toString('base64url');
+
+export const uuidIn = (row: Row, column: string): string => {
+  const hex = bytesOf(row[column]).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+};
+
+export const numberIn = (row: Row, column: string): number => {
+  const value = row[column];
+  if (typeof value !== 'number') throw new Error(`${column} is no number`);
+  return value;
+};
+
+export const numberOrNull = (row: Row, column: string): number | null =>
+  row[column] === null ? null : numberIn(row, column);
+
+export const textOrNull = (row: Row, column: string): string | null => {
+  const value = row[column];
+  if (value !== null && typeof value !== 'string') throw new Error(`${column} is no text`);
+  return value;
+};

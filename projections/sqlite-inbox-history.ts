@@ -1,0 +1,186 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { userId, type CommandId, type ConversationId, type UserId } from '../schemas/ids.ts';
+import { conversationStream, receiptsStream } from '../schemas/streams.ts';
+import type {
+  ChangedMessages,
+  FoundCommand,
+  MemberList,
+  MemberView,
+  Message,
+  MessageKey,
+  MessagePage,
+  PageFrom,
+  Profile,
+} from './inbox.ts';
+import { fromMessage, inboxAccess, messageColumns, messageIn, type Access, type Asker } from './sqlite-inbox-access.ts';
+import { idBytes, idIn, numberIn, numberOrNull, roles, textOrNull, uuidBytes, type Row } from './sqlite-inbox-file.ts';
+
+/** UTF-16 units of text after which a page ends before its limit, so that long texts make short pages. */
+const pageText = 1_048_576;
+
+const lengthOf = ({ content }: Message): number => (content?.type === 'text' ? content.text.length : 0);
+
+export const historyQueries = (db: DatabaseSync) => {
+  const { asker, access, isParked } = inboxAccess(db);
+  const ofConversation = `SELECT ${messageColumns} ${fromMessage} WHERE message.conversation = ?1`;
+  const older = db.prepare(`${ofConversation} AND message.seq BETWEEN ?2 AND ?3 ORDER BY message.seq DESC LIMIT ?4`);
+  const newer = db.prepare(`${ofConversation} AND message.seq BETWEEN ?2 AND ?3 ORDER BY message.seq LIMIT ?4`);
+  const at = db.prepare(`${ofConversation} AND message.seq = ?2`);
+  const changed = db.prepare(`${ofConversation} AND message.place > ?2 AND message.seq > ?3
+    ORDER BY message.place LIMIT ?4`);
+  const seqOfCommand = db.prepare('SELECT seq FROM command WHERE conversation = ? AND id = ? AND seq IS NOT NULL');
+  const memberRows = db.prepare(`SELECT user.id, role, visible_from, coalesce(own, 0) AS own, own_at,
+    coalesce(delivered, 0) AS delivered, delivered_at, coalesce(read, 0) AS read, read_at
+    FROM member JOIN user ON user.no = member.user
+    LEFT JOIN mark ON mark.conversation = member.conversation AND mark.user = member.user
+    WHERE member.conversation = ? AND role IS NOT NULL ORDER BY since, rank`);
+  const profile = db.prepare('SELECT id, display_name, status_text, erased FROM user WHERE id = ? AND registered = 1');
+  const blocks = db.prepare('SELECT id FROM block JOIN user ON user.no = blocked WHERE block.user = ? ORDER BY id');
+  const command = db.prepare(`SELECT revision FROM command JOIN conversation ON conversation.no = command.conversation
+    WHERE conversation.id = ? AND command.id = ?`);
+  const position = db.prepare('SELECT place FROM position');
+
+  const read = (
+    statement: StatementSync,
+    by: Asker,
+    conversation: number,
+    [low, high]: readonly [number, number],
+    limit: number,
+  ): Message[] => {
+    const messages: Message[] = [];
+    let room = pageText;
+    if (limit === 0 || low > high) return messages;
+    for (const row of statement.iterate(conversation, low, high, limit)) {
+      const message = messageIn(row, by);
+      room -= lengthOf(message);
+      if (room < 0 && messages.length > 0) break;
+      messages.push(message);
+    }
+    return messages;
+  };
+
+  const pageFrom = (
+    by: Asker,
+    { conversation, visibleFrom, seq }: Access,
+    from: PageFrom,
+    limit: number,
+  ): Message[] => {
+    const upTo = (last: number, most: number): Message[] =>
+      read(older, by, conversation, [visibleFrom + 1, Math.min(last, seq)], most).reverse();
+    const after = (first: number, most: number): Message[] =>
+      read(newer, by, conversation, [Math.max(first, visibleFrom + 1), seq], most);
+    switch (from.from) {
+      case 'newest':
+        return upTo(seq, limit);
+      case 'before':
+        return upTo(from.seq - 1, limit);
+      case 'after':
+        return after(from.seq + 1, limit);
+      case 'around': {
+        const middle = Math.max(visibleFrom, Math.min(from.seq, seq));
+        const newerHalf = Math.min(Math.floor(limit / 2), seq - middle);
+        const before = upTo(middle, limit - newerHalf);
+        return [...before, ...after(middle + 1, limit - before.length)];
+      }
+      default:
+        return from satisfies never;
+    }
+  };
+
+  const mayAsk = (user: UserId, conversation: ConversationId): (Access & { readonly by: Asker }) | undefined => {
+    const by = asker(user);
+    const found = by && access(by, conversation);
+    return found && { ...found, by };
+  };
+
+  const memberIn = (row: Row): MemberView => {
+    const own = numberIn(row, 'own');
+    const later = (mark: 'delivered' | 'read') =>
+      own > numberIn(row, mark)
+        ? { at: own, time: numberOrNull(row, 'own_at') }
+        : { at: numberIn(row, mark), time: numberOrNull(row, `${mark}_at`) };
+    const [delivered, read] = [later('delivered'), later('read')];
+    return {
+      userId: userId.parse(idIn(row, 'id')),
+      role: roles[numberIn(row, 'role')] ?? 'member',
+      visibleFrom: numberIn(row, 'visible_from'),
+      delivered: delivered.at,
+      deliveredAt: delivered.time,
+      read: read.at,
+      readAt: read.time,
+    };
+  };
+
+  return {
+    messages(user: UserId, conversation: ConversationId, from: PageFrom, limit: number): MessagePage | undefined {
+      const may = mayAsk(user, conversation);
+      if (may === undefined) return undefined;
+      const messages = pageFrom(may.by, may, from, limit);
+      const [first, last] = [messages[0], messages.at(-1)];
+      const none = may.seq <= may.visibleFrom;
+      return {
+        messages,
+        isFirst: none || (first === undefined ? from.from === 'before' : first.seq === may.visibleFrom + 1),
+        isLast: none || (last === undefined ? from.from === 'after' : last.seq === may.seq),
+        incomplete: may.by.incomplete || isParked(conversationStream(conversation)),
+      };
+    },
+    message(user: UserId, conversation: ConversationId, which: MessageKey): Message | undefined {
+      const may = mayAsk(user, conversation);
+      if (may === undefined) return undefined;
+      const found = 'seq' in which ? which : seqOfCommand.get(may.conversation, uuidBytes(which.messageId));
+      if (found === undefined) return undefined;
+      const seq = numberIn({ seq: found.seq ?? null }, 'seq');
+      const row = seq > may.visibleFrom ? at.get(may.conversation, seq) : undefined;
+      return row && messageIn(row, may.by);
+    },
+    members(user: UserId, conversation: ConversationId): MemberList | undefined {
+      const may = mayAsk(user, conversation);
+      return (
+        may && {
+          members: memberRows.all(may.conversation).map(memberIn),
+          incomplete: isParked(conversationStream(conversation), receiptsStream(conversation)),
+        }
+      );
+    },
+    changesOf(user: UserId, conversation: ConversationId, place: number, limit: number): ChangedMessages | undefined {
+      const may = mayAsk(user, conversation);
+      if (may === undefined) return undefined;
+      const messages: { readonly place: number; readonly message: Message }[] = [];
+      let room = pageText;
+      let isLast = true;
+      for (const row of changed.iterate(may.conversation, place, may.visibleFrom, limit + 1)) {
+        const message = messageIn(row, may.by);
+        room -= lengthOf(message);
+        if (messages.length === limit || (room < 0 && messages.length > 0)) {
+          isLast = false;
+          break;
+        }
+        messages.push({ place: numberIn(row, 'place'), message });
+      }
+      const incomplete = may.by.incomplete || isParked(conversationStream(conversation));
+      return { messages, isLast, incomplete };
+    },
+    profiles(users: readonly UserId[]): readonly Profile[] {
+      return users.flatMap((id) => {
+        const row = profile.get(idBytes(id));
+        if (row === undefined) return [];
+        const [displayName, statusText] = [textOrNull(row, 'display_name'), textOrNull(row, 'status_text')];
+        return [{ userId: id, displayName, statusText, erased: row['erased'] === 1 }];
+      });
+    },
+    blocks(user: UserId): readonly UserId[] {
+      const by = asker(user);
+      return by === undefined ? [] : blocks.all(by.no).map((row) => userId.parse(idIn(row, 'id')));
+    },
+    findCommand(conversation: ConversationId, id: CommandId): FoundCommand {
+      const row = command.get(idBytes(conversation), uuidBytes(id));
+      const reached = position.get();
+      const whole = !isParked(conversationStream(conversation));
+      return {
+        revision: row && numberIn(row, 'revision'),
+        safe: whole && reached !== undefined ? numberIn(reached, 'place') : 0,
+      };
+    },
+  };
+};

@@ -1,0 +1,158 @@
+import { workerData } from 'node:worker_threads';
+import { inTransaction } from '../command-side/sqlite-file.ts';
+import { serveCalls } from '../command-side/sqlite-worker.ts';
+import type { RecordedEvent } from '../schemas/events.ts';
+import { logId } from '../schemas/position.ts';
+import type { StreamName } from '../schemas/streams.ts';
+import { projectInbox } from './project-inbox.ts';
+import { placeIn, type AppliedPosition, type FollowedBatch, type ParkedStream } from './read-model.ts';
+import { numberIn, numberOrNull, openInboxForWriting, textOrNull, type Row } from './sqlite-inbox-file.ts';
+import { inboxRows } from './sqlite-inbox-rows.ts';
+import { isStoreFault } from './sqlite-store-fault.ts';
+
+/** Batches come as JSON: cheaper for the thread that posts them than a structured clone. */
+export interface InboxWriterCalls {
+  position: { ask: null; answer: AppliedPosition | null };
+  parked: { ask: null; answer: readonly ParkedStream[] };
+  apply: { ask: string; answer: readonly ParkedStream[] };
+  /** Empties a parked stream; it stays parked. */
+  forget: { ask: StreamName; answer: null };
+  /** Folds events of a parked stream; the stream as it is parked again, if it cannot. */
+  foldParked: { ask: string; answer: ParkedStream | null };
+  unpark: { ask: StreamName; answer: null };
+}
+
+const { path } = workerData as { path: string };
+const db = openInboxForWriting(path);
+const rows = inboxRows(db);
+
+const selectPosition = db.prepare('SELECT log, n, place, event_n, event_id FROM position');
+const storePosition = db.prepare(
+  'INSERT OR REPLACE INTO position (one, log, n, place, event_n, event_id) VALUES (1, ?, ?, ?, ?, ?)',
+);
+const selectParked = db.prepare('SELECT stream, n, revision, error FROM parked ORDER BY stream');
+const storeParked = db.prepare('INSERT OR REPLACE INTO parked (stream, n, revision, error) VALUES (?, ?, ?, ?)');
+const deleteParked = db.prepare('DELETE FROM parked WHERE stream = ?');
+
+const positionIn = (row: Row): AppliedPosition => {
+  const eventN = numberOrNull(row, 'event_n');
+  return {
+    log: logId.parse(row['log']),
+    n: numberIn(row, 'n'),
+    place: numberIn(row, 'place'),
+    event: eventN === null ? null : { n: eventN, eventId: textOrNull(row, 'event_id') ?? '' },
+  };
+};
+const parkedIn = (row: Row): ParkedStream => ({
+  stream: (textOrNull(row, 'stream') ?? '') as StreamName,
+  n: numberIn(row, 'n'),
+  revision: numberIn(row, 'revision'),
+  error: textOrNull(row, 'error') ?? '',
+});
+
+const parked = new Map(selectParked.all().map((row) => [parkedIn(row).stream, parkedIn(row)]));
+let position = selectPosition.all().map(positionIn)[0];
+// Also where the last process ended before it came to it.
+let truncateWal = true;
+
+const inOneTransaction = (work: () => void): void => {
+  try {
+    inTransaction(db, () => {
+      work();
+      rows.flush();
+    });
+  } catch (error) {
+    rows.rolledBack();
+    throw error;
+  }
+  if (!truncateWal) return;
+  // What was overwritten is gone from the disk only when the WAL's older frames are.
+  truncateWal = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] !== 0;
+};
+
+/** An error that says nothing of the store: of this event alone. */
+class Poison extends Error {
+  readonly stream: ParkedStream;
+  constructor({ stream, revision, position: { n } }: RecordedEvent, cause: unknown) {
+    super('an event cannot be projected', { cause });
+    this.stream = { stream, revision, n, error: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
+
+const write = (event: RecordedEvent, place: number): void => {
+  try {
+    for (const change of projectInbox(event)) rows.write(change, place);
+  } catch (error) {
+    throw isStoreFault(error) ? error : new Poison(event, error);
+  }
+  if (event.event?.type === 'user-erased') truncateWal = true;
+};
+
+/** Repeated without the stream, if an event of it cannot be projected. */
+const applyWithout = (batch: FollowedBatch, newlyParked: Map<StreamName, ParkedStream>): void => {
+  const { through, events } = batch;
+  const reached = position?.place ?? -1;
+  try {
+    inOneTransaction(() => {
+      for (const event of events) {
+        const place = placeIn(batch, event);
+        if (place <= reached || parked.has(event.stream)) continue;
+        if (newlyParked.has(event.stream)) continue;
+        write(event, place);
+      }
+      for (const { stream, n, revision, error } of newlyParked.values()) storeParked.run(stream, n, revision, error);
+      const { log, n, place, event } = through;
+      storePosition.run(log, n, place, event?.n ?? null, event?.eventId ?? null);
+    });
+  } catch (error) {
+    if (!(error instanceof Poison)) throw error;
+    newlyParked.set(error.stream.stream, error.stream);
+    applyWithout(batch, newlyParked);
+  }
+};
+
+serveCalls<InboxWriterCalls>({
+  calls: {
+    position: () => position ?? null,
+    parked: () => [...parked.values()],
+    apply(json) {
+      const batch = JSON.parse(json) as FollowedBatch;
+      if (batch.through.place <= (position?.place ?? -1)) return [];
+      const newlyParked = new Map<StreamName, ParkedStream>();
+      applyWithout(batch, newlyParked);
+      for (const stream of newlyParked.values()) parked.set(stream.stream, stream);
+      position = batch.through;
+      return [...newlyParked.values()];
+    },
+    forget(stream) {
+      inOneTransaction(() => rows.forget(stream));
+      return null;
+    },
+    foldParked(json) {
+      const page = JSON.parse(json) as FollowedBatch;
+      try {
+        inOneTransaction(() => {
+          for (const event of page.events) write(event, placeIn(page, event));
+        });
+        return null;
+      } catch (error) {
+        if (!(error instanceof Poison)) throw error;
+        const { stream, n, revision, error: why } = error.stream;
+        storeParked.run(stream, n, revision, why);
+        parked.set(stream, error.stream);
+        return error.stream;
+      }
+    },
+    unpark(stream) {
+      deleteParked.run(stream);
+      parked.delete(stream);
+      return null;
+    },
+  },
+  // Each call commits by itself: one that fails must not take the others along.
+  transaction: (work) => work(),
+  committed: () => undefined,
+  // The follower hears of it and tries again from the stored position.
+  survives: () => true,
+  close: () => db.close(),
+});
