@@ -24,8 +24,10 @@ export const appendUntilKnown = async (
   if (outcome.outcome !== 'unknown') return outcome;
   const unknown = outcome;
   const deadline = clock.monotonic() + fateDeadlineMs;
+  const failed = eventLog.failed.then(() => true);
   for (let pauseMs = firstPauseMs; clock.monotonic() < deadline; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
-    await pause(pauseMs);
+    // A log that failed answers nothing any more; the process must end for recovery to decide the fate.
+    if (await Promise.race([pause(pauseMs, false), failed])) return unknown;
     outcome = await eventLog.append(stream, events, expectedRevision);
     if (outcome.outcome === 'appended' || outcome.outcome === 'conflict') return outcome;
     if (outcome.outcome === 'refused' && outcome.why === 'closed') return unknown;
