@@ -99,7 +99,7 @@ const checkFrame = (connection: Connection, { frame, time }: Received, facts: Lo
       break;
     case 'accepted':
       // To the connection that sent a message it comes in place of the message.
-      if (frame.seq !== undefined) learn(connection.device, frame.conversationId, frame.seq, 0);
+      if (frame.seq !== undefined) learn(connection.device, frame.conversationId ?? '', frame.seq, 0);
       break;
     case 'welcome':
     case 'rejected':

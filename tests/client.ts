@@ -1,8 +1,8 @@
 import { WebSocket, type RawData } from 'ws';
 import type { MessageContent } from '../schemas/content.ts';
-import { errors } from '../schemas/errors.ts';
+import { errors, type ErrorCode } from '../schemas/errors.ts';
 import type { z } from 'zod';
-import type { command } from '../schemas/commands.ts';
+import type { command, ConversationCommand } from '../schemas/commands.ts';
 import { uuidV7 } from '../schemas/ids.ts';
 import type { ServerFrame, ServerFrameOf } from '../schemas/frames.ts';
 import type { Answer, Recorder } from './recorder.ts';
@@ -22,13 +22,17 @@ export interface ClientOptions {
 export type Outcome =
   { readonly ok: true; readonly answer: Answer } | { readonly ok: false; readonly frame: ServerFrameOf<'rejected'> };
 
-type Given = z.input<typeof command>;
+/** What a test client says: the commands on a conversation's stream. */
+type Given = Extract<z.input<typeof command>, { type: ConversationCommand['type'] }>;
 /** A command as a test writes it: without its id, and with ids as the plain strings a client holds. */
 export type Draft = Given extends infer C
   ? C extends { type: 'send' }
     ? Omit<C, 'messageId'>
     : Omit<C, 'commandId'>
   : never;
+
+/** Nothing was written and asking again is no use; an id ahead of the server's clock would have to wait for it. */
+export const isFinal = (code: ErrorCode): boolean => errors[code].retry === 'never' || code === 'id_time_ahead';
 
 interface Waiting {
   readonly command: string;
@@ -238,7 +242,7 @@ export class TestClient {
   private refused(id: string, frame: ServerFrameOf<'rejected'>): void {
     const waiting = this.waiting.get(id);
     if (waiting === undefined) return;
-    const final = errors[frame.code].retry === 'never';
+    const final = isFinal(frame.code);
     this.record(final ? 'fail' : 'unknown', id, waiting, { code: frame.code });
     if (final) {
       this.waiting.delete(id);

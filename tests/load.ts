@@ -45,7 +45,7 @@ export class Load {
   /** Lets a speaker talk in `conversations`. */
   add(speaker: Speaker, conversations: readonly string[]): void {
     const said: Said[] = [];
-    for (let k = 0; k < this.underWay; k++) this.loops.push(this.talk(speaker, conversations, said));
+    for (let k = 0; k < this.underWay; k++) this.run(this.talk(speaker, conversations, said));
   }
 
   /** Adds and removes a guest of a group by turns, as the group's admin. */
@@ -57,7 +57,7 @@ export class Load {
         await this.answers(this.answered + 20);
       }
     };
-    this.loops.push(turn());
+    this.run(turn());
   }
 
   /** Resolves when so many commands have been answered since the beginning, or the load was stopped. */
@@ -78,6 +78,15 @@ export class Load {
     this.stopped = true;
     this.look();
     await Promise.all(this.loops);
+  }
+
+  /** A loop that fails ends the load; `stop` says why. */
+  private run(loop: Promise<void>): void {
+    this.loops.push(loop);
+    loop.catch(() => {
+      this.stopped = true;
+      this.look();
+    });
   }
 
   private look(): void {

@@ -24,7 +24,7 @@ export interface Answer {
   readonly conversationId: string;
   readonly seq?: number | undefined;
   readonly time: number;
-  readonly chain: string;
+  readonly chain?: string | undefined;
 }
 
 export interface Connected {

@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { errors, type ErrorCode } from '../schemas/errors.ts';
 import { uuidV7 } from '../schemas/ids.ts';
-import type { Draft, Outcome } from './client.ts';
+import { isFinal, type Draft, type Outcome } from './client.ts';
 import type { Answer, Recorder } from './recorder.ts';
 
 export interface RestOptions {
@@ -108,7 +108,10 @@ export class RestClient {
         return { ok: true, answer: found };
       }
       const problem = answer?.body as Problem | undefined;
-      if (problem !== undefined && errors[problem.code].retry === 'never') {
+      if (answer !== undefined && !Object.hasOwn(errors, problem?.code ?? '')) {
+        throw new Error(`no problem of the table: ${answer.status} ${JSON.stringify(problem)}`);
+      }
+      if (problem !== undefined && isFinal(problem.code)) {
         this.record('fail', draft, id, { code: problem.code });
         return { ok: false, frame: { type: 'rejected', code: problem.code, message: problem.detail } };
       }
