@@ -2,6 +2,8 @@ import { request, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { deviceId, newEventId } from '../schemas/ids.ts';
+import { userStream } from '../schemas/streams.ts';
 import { serveInProcess, type InProcessServer } from '../tests/in-process-server.ts';
 import { signToken } from '../tests/tokens.ts';
 import { newId, WireClient } from '../tests/wire-client.ts';
@@ -119,6 +121,34 @@ test('a socket ends with its token, unless a frame brought a new one of the same
   expect((await wrong.ended).code).toBe(4401);
   expect(renewed.ws.readyState).toBe(WebSocket.OPEN);
 });
+
+test('S2: who is signed out, on one device or on all, is closed with the code that asks for a new token', async () => {
+  const [phone, laptop] = [
+    stack.use(await WireClient.live(server.port, 'signed out', 'phone')),
+    stack.use(await WireClient.live(server.port, 'signed out', 'laptop')),
+  ];
+  const { userId } = await firstWelcome(phone);
+  const signOut = (device: string | null, expectedRevision: number) => {
+    const id = newEventId(server.clock.now(), crypto.getRandomValues(new Uint8Array(10)));
+    const event = {
+      type: 'sessions-ended' as const,
+      deviceId: device === null ? null : deviceId.parse(device),
+      reason: 'signed-out' as const,
+    };
+    const recorded = { eventId: id, time: server.clock.now(), causationId: id, correlationId: id, event };
+    return server.eventLog.append(userStream(userId), [recorded], expectedRevision);
+  };
+  await signOut('laptop', 0);
+  expect((await laptop.ended).code).toBe(4401);
+  expect(phone.ws.readyState).toBe(WebSocket.OPEN);
+  await signOut(null, 1);
+  expect((await phone.ended).code).toBe(4401);
+});
+
+const firstWelcome = async (client: WireClient) => {
+  const [welcome] = client.of('welcome');
+  return welcome ?? client.next('welcome');
+};
 
 test('N9: a drain answers what is under way, closes every socket with 1012 and a time to come back at, and loses nothing', async () => {
   const draining = await serveInProcess(stack);

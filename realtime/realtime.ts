@@ -45,7 +45,7 @@ export interface Realtime {
   close(): Promise<void>;
 }
 
-const handshakesAtOnce = 256;
+const handshakesAtOnce = 1_024;
 const handshakeMs = 10_000;
 const readsAtOnce = 4;
 const mostFragments = 128;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { printSettings, readConfiguration, type Configuration } from './configuration.ts';
+import { defaultLimits } from './limits.ts';
 
 const secret = 'a secret of the tests that is long enough';
 const noFiles = (path: string): string => {
@@ -22,7 +23,7 @@ test('O8: nothing set is a server on loopback with its data in ./data', () => {
     data: './data',
     tokens: { issuer: 'parley', secret: undefined, jwks: undefined },
     allowedOrigins: new Set(),
-    limits: { textCharacters: 100_000, groupMembers: 100, sendBurst: 60, sendsPerSecond: 1 },
+    limits: defaultLimits,
   });
 });
 
