@@ -13,6 +13,8 @@ export const httpServer = (limits: Limits): FastifyInstance => {
     logger: { level: 'warn', stream: process.stderr },
     bodyLimit: frameBytes(limits),
     requestTimeout: 30_000,
+    // While closing, requests under way are answered by the routes, in our words: `draining`, and when to come back.
+    return503OnClosing: false,
     keepAliveTimeout: 75_000,
     http: {
       headersTimeout: 10_000,
