@@ -42,9 +42,9 @@ export type ConversationCommand = Asked &
 
 type CommandOf<T extends ConversationCommand['type']> = Extract<ConversationCommand, { type: T }>;
 
-export type Decision =
+export type Decision<Event = ConversationEvent> =
   /** To be appended together, at least one. */
-  | { readonly outcome: 'events'; readonly events: readonly ConversationEvent[] }
+  | { readonly outcome: 'events'; readonly events: readonly Event[] }
   /** It is so already: answered like a success, and nothing is written. */
   | { readonly outcome: 'unchanged' }
   | { readonly outcome: 'rejected'; readonly rejection: Rejection };

@@ -2,7 +2,7 @@ import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { Conversation, Folded } from './conversation.ts';
 import { withDeleted } from './deleted-messages.ts';
-import { fold, type Blocked } from './fold.ts';
+import { fold, isConversationEvent, type Blocked } from './fold.ts';
 import { addId, emptyIdWindow, lastArrived, type IdWindow } from './id-window.ts';
 import { evolveMembership } from './membership.ts';
 
@@ -48,4 +48,4 @@ const windowAfter = (window: IdWindow, event: ConversationEvent, { time, link }:
 export const foldConversation = (
   from: Folded<Conversation>,
   events: readonly RecordedEvent[],
-): Folded<Conversation> | Blocked => fold(from, events, evolve);
+): Folded<Conversation> | Blocked => fold(from, events, isConversationEvent, evolve);

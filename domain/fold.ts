@@ -1,5 +1,7 @@
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import { eventTypes, type ParleyEvent, type RecordedEvent } from '../schemas/events.ts';
+import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
+import type { UserEvent } from '../schemas/user-events.ts';
 import type { Folded } from './conversation.ts';
 
 /** A critical event of a type or version unknown here: nobody may go on as if it had not been there. */
@@ -9,17 +11,21 @@ export interface Blocked {
 
 export const isConversationEvent = (event: ParleyEvent): event is ConversationEvent =>
   eventTypes[event.type].stream === 'conversation';
+export const isReceiptsEvent = (event: ParleyEvent): event is ReceiptsEvent =>
+  eventTypes[event.type].stream === 'receipts';
+export const isUserEvent = (event: ParleyEvent): event is UserEvent => eventTypes[event.type].stream === 'user';
 
-/** Folds events of a conversation's stream, which follow `from.revision` without a hole. */
-export const fold = <State>(
+/** Folds events of one stream, which follow `from.revision` without a hole. */
+export const fold = <State, Event extends ParleyEvent>(
   from: Folded<State>,
   events: readonly RecordedEvent[],
-  evolve: (before: State | undefined, event: ConversationEvent, recorded: RecordedEvent) => State,
+  isOfStream: (event: ParleyEvent) => event is Event,
+  evolve: (before: State | undefined, event: Event, recorded: RecordedEvent) => State,
 ): Folded<State> | Blocked => {
   let { state, revision } = from;
   for (const recorded of events) {
     const { event } = recorded;
-    if (event !== undefined && isConversationEvent(event)) state = evolve(state, event, recorded);
+    if (event !== undefined && isOfStream(event)) state = evolve(state, event, recorded);
     else if (recorded.critical) {
       return {
         blocked: { type: recorded.type, schemaVersion: recorded.schemaVersion, revision: recorded.revision },

@@ -2,7 +2,7 @@ import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { UserId } from '../schemas/ids.ts';
 import type { Folded, Member, Membership } from './conversation.ts';
-import { fold, type Blocked } from './fold.ts';
+import { fold, isConversationEvent, type Blocked } from './fold.ts';
 
 type EventAfterStart = Exclude<ConversationEvent, { type: 'conversation-started' }>;
 
@@ -68,4 +68,4 @@ export const foldMembership = (
   from: Folded<Membership>,
   events: readonly RecordedEvent[],
 ): Folded<Membership> | Blocked =>
-  fold(from, events, (before, event, { revision }) => evolveMembership(before, event, revision));
+  fold(from, events, isConversationEvent, (before, event, { revision }) => evolveMembership(before, event, revision));

@@ -127,6 +127,15 @@ type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
 export type MarkCommand = CommandOf<'mark'>;
 /** Commands on the caller's own stream. */
 export type UserCommand = CommandOf<'change-chat-settings' | 'block' | 'unblock' | 'change-profile'>;
+const userCommands: ReadonlySet<Command['type']> = new Set<UserCommand['type']>([
+  'change-chat-settings',
+  'block',
+  'unblock',
+  'change-profile',
+]);
+export const isUserCommandType = (type: Command['type']): boolean => userCommands.has(type);
+export const isUserCommand = (given: Command): given is UserCommand => isUserCommandType(given.type);
+
 /** Commands on a conversation's stream. */
 export type ConversationCommand = Exclude<Command, MarkCommand | UserCommand>;
 

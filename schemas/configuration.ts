@@ -33,6 +33,10 @@ const settings = {
   PARLEY_GROUP_MEMBERS: integer(2, 10_000).default(defaultLimits.groupMembers),
   PARLEY_SEND_BURST: integer(1, 1_000_000).default(defaultLimits.sendBurst),
   PARLEY_SEND_RATE: integer(1, 1_000_000).default(defaultLimits.sendsPerSecond),
+  PARLEY_MARK_BURST: integer(1, 1_000_000).default(defaultLimits.markBurst),
+  PARLEY_MARK_RATE: integer(1, 1_000_000).default(defaultLimits.marksPerSecond),
+  PARLEY_READ_BURST: integer(1, 1_000_000).default(defaultLimits.readBurst),
+  PARLEY_READ_RATE: integer(1, 1_000_000).default(defaultLimits.readsPerSecond),
 } as const;
 type SettingName = keyof typeof settings;
 
@@ -123,6 +127,10 @@ const configurationOf = (from: Settings): Configuration => ({
   limits: {
     textCharacters: from.PARLEY_TEXT_CHARACTERS,
     groupMembers: from.PARLEY_GROUP_MEMBERS,
+    markBurst: from.PARLEY_MARK_BURST,
+    marksPerSecond: from.PARLEY_MARK_RATE,
+    readBurst: from.PARLEY_READ_BURST,
+    readsPerSecond: from.PARLEY_READ_RATE,
     sendBurst: from.PARLEY_SEND_BURST,
     sendsPerSecond: from.PARLEY_SEND_RATE,
   },

@@ -43,6 +43,11 @@ export const errors = {
   },
   message_not_found: { http: 404, retry: 'never', means: 'No such message, or one the caller may not see.' },
   user_not_found: { http: 404, retry: 'never', means: 'No such user is registered.' },
+  cursor_unusable: {
+    http: 410,
+    retry: 'never',
+    means: 'The cursor is of another log or beyond the end of this one: drop what you hold and begin without one.',
+  },
   message_id_reused: { http: 409, retry: 'never', means: 'This messageId stands for another body or another sender.' },
   command_id_reused: { http: 409, retry: 'never', means: 'This commandId stands for another command or another user.' },
   id_time_ahead: {
@@ -56,9 +61,15 @@ export const errors = {
   not_a_group: { http: 409, retry: 'never', means: 'A one-to-one conversation has no name, roles or other members.' },
   own_user: { http: 409, retry: 'never', means: 'The caller cannot name itself here.' },
   group_full: { http: 409, retry: 'never', means: 'The group has as many members as allowed.' },
+  blocks_full: { http: 409, retry: 'never', means: 'The block list has as many users as allowed.' },
   rate_limited: { http: 429, retry: 'after', means: 'The limiter named was reached; nothing was written.' },
   busy: { http: 503, retry: 'after', means: 'The queue named is full; nothing was written.' },
   draining: { http: 503, retry: 'after', means: 'This server is shutting down; nothing was written.' },
+  read_model_behind: {
+    http: 503,
+    retry: 'after',
+    means: 'The read cannot see the write of its `Parley-Read-After` yet. The write stands; only ask again.',
+  },
   unavailable: {
     http: 503,
     retry: 'same_id',

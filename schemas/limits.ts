@@ -6,6 +6,12 @@ export interface Limits {
   /** Commands of one user that may come at once, and how many a second refill that allowance. */
   readonly sendBurst: number;
   readonly sendsPerSecond: number;
+  /** The same for marks, which come for every chat at once when a device returns; they take nothing from the sends. */
+  readonly markBurst: number;
+  readonly marksPerSecond: number;
+  /** The same for reads over REST. */
+  readonly readBurst: number;
+  readonly readsPerSecond: number;
 }
 
 export const defaultLimits: Limits = {
@@ -13,6 +19,10 @@ export const defaultLimits: Limits = {
   groupMembers: 100,
   sendBurst: 60,
   sendsPerSecond: 1,
+  markBurst: 2_000,
+  marksPerSecond: 10,
+  readBurst: 1_000,
+  readsPerSecond: 50,
 };
 
 /**
@@ -23,6 +33,9 @@ export const frameBytes = (limits: Limits): number => limits.textCharacters * 12
 
 /** How far the time in a client's id may lie ahead of the server, in milliseconds. */
 export const idTimeAheadMs = 5 * 60_000;
+
+/** How many users one may block: every connection of the user holds the list. */
+export const mostBlocked = 10_000;
 
 /** The window of ids of a conversation: this many newest by arrival, and as many greatest by id time. */
 export const idWindowSize = 2_000;

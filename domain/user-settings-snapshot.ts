@@ -1,0 +1,31 @@
+import type { ConversationId, UserId } from '../schemas/ids.ts';
+import type { IdWindow } from './id-window.ts';
+import type { ChatSettings, SavedAnswer, UserSettings } from './user-settings.ts';
+
+/** Raise it whenever the form below or what `evolveUserSettings` makes of an event changes. */
+export const userSettingsCodeVersion = 1;
+
+interface Form {
+  readonly chats: readonly (readonly [ConversationId, ChatSettings])[];
+  readonly blocked: readonly UserId[];
+  readonly erased: boolean;
+  readonly window: Omit<IdWindow<SavedAnswer>, 'settled'> & { readonly settled: readonly SavedAnswer[] };
+}
+
+/** The state for a `Snapshot` of `userSettingsCodeVersion`; it holds no personal data. */
+export const userSettingsToSnapshot = ({ chats, blocked, erased, window }: UserSettings): string => {
+  const form: Form = {
+    chats: [...chats],
+    blocked: [...blocked],
+    erased,
+    window: { ...window, settled: [...window.settled.values()] },
+  };
+  return JSON.stringify(form);
+};
+
+/** For a state of `userSettingsCodeVersion` whose checksum is right: such a one was made above, as the type says. */
+export const userSettingsFromSnapshot = (state: string): UserSettings => {
+  const { chats, blocked, erased, window } = JSON.parse(state) as Form;
+  const settled = new Map(window.settled.map((answer) => [answer.id, answer]));
+  return { chats: new Map(chats), blocked: new Set(blocked), erased, window: { ...window, settled } };
+};
