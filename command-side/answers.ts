@@ -1,15 +1,23 @@
 import type { FirstAnswer } from '../domain/conversation.ts';
-import type { ConversationCommand } from '../domain/decide-conversation.ts';
+import type { Marks } from '../domain/receipts.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
-import { slotOf, type ConversationId } from '../schemas/ids.ts';
+import { slotOf, type ConversationId, type Seq } from '../schemas/ids.ts';
 import { encodeReadAfter, type LogPosition } from '../schemas/position.ts';
 import type { CommandAnswer } from './command-gateway.ts';
+
+/** What the first handling of a command is answered with. */
+export interface FirstAnswered {
+  /** Of a send. */
+  readonly seq?: Seq | undefined;
+  readonly time: number;
+  readonly chain: string;
+}
 
 export const refused = (rejection: Rejection): CommandAnswer => ({ ok: false, rejection });
 
 export const unavailable = (why: string): Rejection => reject('unavailable', `${why}; sending it again is safe`);
 
-export const idReused = ({ type }: Pick<ConversationCommand, 'type'>): Rejection =>
+export const idReused = (type: string): Rejection =>
   type === 'send'
     ? reject('message_id_reused', 'messageId: it stands for another body or another sender')
     : reject('command_id_reused', 'commandId: it stands for another command or another user');
@@ -18,17 +26,44 @@ export const idReused = ({ type }: Pick<ConversationCommand, 'type'>): Rejection
 export const isSame = (first: FirstAnswer, { by, mac }: { by: FirstAnswer['by']; mac: string | undefined }): boolean =>
   first.by === by && (mac === undefined || first.mac === mac);
 
+const readAfter = ({ log, n }: LogPosition, slots: readonly number[]): string =>
+  encodeReadAfter({ positions: new Map([[log, n]]), slots });
+
 export const acceptedAs = (
   conversationId: ConversationId,
-  { seq, time, chain }: Pick<FirstAnswer, 'seq' | 'time' | 'chain'>,
-  { log, n }: LogPosition,
+  { seq, time, chain }: FirstAnswered,
+  position: LogPosition,
 ): CommandAnswer => ({
   ok: true,
-  accepted: {
+  done: {
+    type: 'accepted',
     conversationId,
     seq,
     time,
     chain,
-    readAfter: encodeReadAfter({ positions: new Map([[log, n]]), slots: [slotOf(conversationId)] }),
+    readAfter: readAfter(position, [slotOf(conversationId)]),
+  },
+});
+
+export const savedAs = (
+  { time, chain }: FirstAnswered,
+  position: LogPosition,
+  slots: readonly number[],
+): CommandAnswer => ({ ok: true, done: { type: 'saved', time, chain, readAfter: readAfter(position, slots) } });
+
+export const markedAs = (
+  conversationId: ConversationId,
+  { delivered, read }: Marks,
+  time: number,
+  position: LogPosition,
+): CommandAnswer => ({
+  ok: true,
+  done: {
+    type: 'marked',
+    conversationId,
+    delivered,
+    read,
+    time,
+    readAfter: readAfter(position, [slotOf(conversationId)]),
   },
 });

@@ -10,7 +10,9 @@ export interface Caller {
   readonly issuer: string;
 }
 
+/** A command on a conversation. */
 export interface Accepted {
+  readonly type: 'accepted';
   readonly conversationId: ConversationId;
   /** Of a send. */
   readonly seq: number | undefined;
@@ -22,13 +24,34 @@ export interface Accepted {
   readonly readAfter: string;
 }
 
+/** A command on the caller's own stream. */
+export interface Saved {
+  readonly type: 'saved';
+  readonly time: number;
+  readonly chain: string;
+  readonly readAfter: string;
+}
+
+/** Where the caller's marks in the conversation stand: at what was asked, or further. */
+export interface Marked {
+  readonly type: 'marked';
+  readonly conversationId: ConversationId;
+  readonly delivered: number;
+  readonly read: number;
+  /** Of the newest marks of the conversation. */
+  readonly time: number;
+  readonly readAfter: string;
+}
+
+export type Done = Accepted | Saved | Marked;
+
 export type CommandAnswer =
-  { readonly ok: true; readonly accepted: Accepted } | { readonly ok: false; readonly rejection: Rejection };
+  { readonly ok: true; readonly done: Done } | { readonly ok: false; readonly rejection: Rejection };
 
 /**
  * The way to the command side: a function call, or one HTTP call to another process.
  *
- * `accepted` means: in the log, durable, exactly once. A `rejection` with retry `never` means: not written, and the
+ * Done means: in the log, durable, exactly once. A `rejection` with retry `never` means: not written, and the
  * same request will be refused again. Any other rejection may be sent again with the same id, by any route.
  * Commands of one caller on one conversation that are handed over in an order are decided in that order.
  * Never throws; a fault of the server is the rejection `internal` or `unavailable`.

@@ -4,8 +4,9 @@ import type { Command } from '../schemas/commands.ts';
 import type { ConversationId } from '../schemas/ids.ts';
 import { conversationStream } from '../schemas/streams.ts';
 import { accepted, CommandsUnderTest } from '../tests/commands-under-test.ts';
-import { conversationCache, snapshotEveryEvents, type Tip } from './conversation-cache.ts';
+import { conversationCache, type Tip } from './conversation-cache.ts';
 import type { Snapshot } from './snapshot-store.ts';
+import { snapshotEveryEvents } from './stream-cache.ts';
 
 /** What a command side with nothing in memory makes of the log and the snapshots. */
 const coldTip = async ({ log: eventLog, snapshots }: CommandsUnderTest, id: ConversationId): Promise<Tip> => {
@@ -68,7 +69,7 @@ test('the cache forgets the conversation not used for longest, and loads it agai
   const [ada, bob] = [await commands.user('ada'), await commands.user('bob')];
   const groups: ConversationId[] = [];
   for (let i = 0; i < 5; i++) groups.push(await commands.group(ada, bob));
-  const cache = conversationCache({ eventLog: commands.log, snapshots: commands.snapshots, mostIds: 35 });
+  const cache = conversationCache({ eventLog: commands.log, snapshots: commands.snapshots }, 35);
   for (const group of groups) await cache.load(group);
   expect(groups.map((group) => cache.get(group) !== undefined)).toEqual([false, false, true, true, true]);
   const [first] = groups;

@@ -1,21 +1,36 @@
 import type { EventLog } from '../event-log/event-log.ts';
-import { commandIdOf, type UserRef } from '../schemas/commands.ts';
+import {
+  commandIdOf,
+  isUserCommand,
+  type Command,
+  type ConversationCommand,
+  type MarkCommand,
+  type UserCommand,
+  type UserRef,
+} from '../schemas/commands.ts';
 import { reject } from '../schemas/errors.ts';
 import { uuidV7, type ConversationId, type UserId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
 import type { AccountsStore } from './accounts-store.ts';
 import { refused } from './answers.ts';
 import type { Clock, RandomBytes } from './clock.ts';
-import type { CommandAnswer, CommandGateway } from './command-gateway.ts';
+import type { Caller, CommandAnswer, CommandGateway } from './command-gateway.ts';
 import { conversationCache } from './conversation-cache.ts';
-import { decideInTurn } from './decide-in-turn.ts';
+import { conversationTurn, type Pending } from './conversation-turn.ts';
+import { decideInTurn, type TurnItem } from './decide-in-turn.ts';
 import type { KnownUsers } from './known-users.ts';
-import type { Pending } from './plan-batch.ts';
+import { preparations } from './preparation.ts';
 import { busy, prepareCommand, rateLimited, type Asked } from './prepare-command.ts';
+import { prepareMark, type AskedMark } from './prepare-mark.ts';
+import { prepareUserCommand } from './prepare-user-command.ts';
 import { rateLimit } from './rate-limit.ts';
+import { receiptsCache } from './receipts-cache.ts';
+import { receiptsTurn, type PendingMark } from './receipts-turn.ts';
 import { bodyOf, conversationIdOf, resolveUser } from './resolve-command.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
-import { streamQueues } from './stream-queue.ts';
+import { streamQueues, type StreamQueues } from './stream-queue.ts';
+import { userSettingsCache } from './user-settings-cache.ts';
+import { userSettingsTurn, type PendingSetting } from './user-settings-turn.ts';
 import type { Warn } from './warn.ts';
 
 export interface CommandHandlerDeps {
@@ -35,65 +50,96 @@ export interface CommandHandler extends CommandGateway {
   drain(): Promise<void>;
 }
 
-const mostInPreparation = 10_000;
+type Answer = (answer: CommandAnswer) => void;
+
 const drainRetryMs = 1_000;
 const drainJitterMs = 4_000;
 
 /** Load, decide, append, answer: the way of every command, whichever door it came through. */
 export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
-  const { eventLog, accounts, snapshots, clock, randomBytes, limits, report } = deps;
-  const cache = conversationCache({ eventLog, snapshots });
+  const { accounts, clock, randomBytes, limits, report } = deps;
+  const conversations = conversationCache(deps);
   const allowance = rateLimit(limits.sendBurst, limits.sendsPerSecond, clock);
-  const prepare = prepareCommand({ ...deps, cache, allowance });
-  const queues = streamQueues<ConversationId, Pending>(decideInTurn({ ...deps, cache }));
+  const marksAllowance = rateLimit(limits.markBurst, limits.marksPerSecond, clock);
+  const prepare = prepareCommand({ ...deps, cache: conversations, allowance });
+  const preparedMark = prepareMark({ ...deps, conversations });
+  const preparedSetting = prepareUserCommand({ ...deps, conversations });
+  const preparing = preparations();
 
-  /** The last preparation under way of a user in a conversation: who comes after waits, so that the order stays. */
-  const preparing = new Map<string, Promise<void>>();
-  let inPreparation = 0;
+  const conversationQueues = streamQueues<ConversationId, Pending>(
+    decideInTurn(deps, conversations, conversationTurn(deps)),
+  );
+  const receiptsQueues = streamQueues<ConversationId, PendingMark>(
+    decideInTurn(deps, receiptsCache(deps), receiptsTurn(deps)),
+  );
+  const userQueues = streamQueues<UserId, PendingSetting>(
+    decideInTurn(deps, userSettingsCache(deps), userSettingsTurn({ ...deps, allowance })),
+  );
+
   let underWay = 0;
   let drained: PromiseWithResolvers<void> | undefined;
 
-  const enqueue = (pending: Pending): void => {
-    if (!queues.add(pending.conversationId, pending)) pending.answer(refused(busy('conversation')));
+  const enqueue = <Id, Item extends TurnItem>(
+    queues: StreamQueues<Id, Item>,
+    id: Id,
+    item: Item,
+    name: string,
+  ): void => {
+    if (!queues.add(id, item)) item.answer(refused(busy(name)));
   };
 
-  const prepareSlowly = async (asked: Asked): Promise<void> => {
-    try {
-      const prepared = await prepare.slowly(asked);
-      if ('ok' in prepared) asked.answer(prepared);
-      else enqueue(prepared);
-    } catch (error) {
-      const fault = uuidV7(clock.now(), randomBytes(10));
-      report({ err: error, fault, conversationId: asked.conversationId }, 'a command could not be prepared');
-      asked.answer(refused(reject('internal', `a fault of the server, ${fault} in its log`)));
-    }
+  /** For what takes more than memory: prepared in its lane, then queued unless that already gave the answer. */
+  const prepareSlowly = <Item extends TurnItem>(
+    lane: string,
+    answer: Answer,
+    prepared: () => Promise<Item | CommandAnswer>,
+    queue: (item: Item) => void,
+  ): void => {
+    const run = async (): Promise<void> => {
+      try {
+        const outcome = await prepared();
+        if ('ok' in outcome) answer(outcome);
+        else queue(outcome);
+      } catch (error) {
+        const fault = uuidV7(clock.now(), randomBytes(10));
+        report({ err: error, fault, lane }, 'a command could not be prepared');
+        answer(refused(reject('internal', `a fault of the server, ${fault} in its log`)));
+      }
+    };
+    preparing.add(lane, { answer, run });
   };
 
-  const queueBehind = (lane: string, before: Promise<void> | undefined, asked: Asked): void => {
-    if (inPreparation >= mostInPreparation) {
-      asked.answer(refused(busy('preparation')));
-      return;
-    }
-    inPreparation++;
-    const mine = (before ?? Promise.resolve())
-      .then(() => prepareSlowly(asked))
-      .finally(() => {
-        inPreparation--;
-        if (preparing.get(lane) === mine) preparing.delete(lane);
-      });
-    preparing.set(lane, mine);
+  const beginConversation = (caller: Caller, command: ConversationCommand, answer: Answer): void => {
+    const { userId: by } = caller;
+    const body = bodyOf(command, (user: UserRef) => resolveUser(accounts.installKey, caller, user));
+    const conversationId = conversationIdOf(command, body, by);
+    const asked: Asked = { id: commandIdOf(command), by, conversationId, body, answer };
+    const queue = (pending: Pending): void => enqueue(conversationQueues, conversationId, pending, 'conversation');
+    const lane = conversationId + by;
+    const pending = preparing.has(lane) ? undefined : prepare.now(asked);
+    if (pending === undefined) prepareSlowly(lane, answer, () => prepare.slowly(asked), queue);
+    else queue(pending);
   };
 
-  const begin = (asked: Asked): void => {
-    const lane = asked.conversationId + asked.by;
-    const before = preparing.size === 0 ? undefined : preparing.get(lane);
-    const pending = before === undefined ? prepare.now(asked) : undefined;
-    if (pending === undefined) queueBehind(lane, before, asked);
-    else enqueue(pending);
+  const beginMark = ({ userId: by }: Caller, command: MarkCommand, answer: Answer): void => {
+    const { conversationId, delivered, read } = command;
+    const asked: AskedMark = { conversationId, mark: { by, delivered, read }, answer };
+    const queue = (pending: PendingMark): void => enqueue(receiptsQueues, conversationId, pending, 'receipts');
+    const lane = `marks ${conversationId}${by}`;
+    const pending = preparing.has(lane) ? undefined : preparedMark.now(asked);
+    if (pending === undefined) prepareSlowly(lane, answer, () => preparedMark.slowly(asked), queue);
+    else queue(pending);
+  };
+
+  const beginSetting = (caller: Caller, command: UserCommand, answer: Answer): void => {
+    const { userId: by } = caller;
+    const resolve = (user: UserRef): UserId => resolveUser(accounts.installKey, caller, user);
+    const queue = (pending: PendingSetting): void => enqueue(userQueues, by, pending, 'user');
+    prepareSlowly(`user ${by}`, answer, () => preparedSetting(by, command, resolve, answer), queue);
   };
 
   /** A resolver that counts, and counts once. */
-  const counted = (resolve: (answer: CommandAnswer) => void): ((answer: CommandAnswer) => void) => {
+  const counted = (resolve: Answer): Answer => {
     let answered = false;
     underWay++;
     return (answer) => {
@@ -104,24 +150,25 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
     };
   };
 
-  const refusal = (by: UserId): CommandAnswer | undefined => {
+  const refusal = (by: UserId, command: Command): CommandAnswer | undefined => {
     if (drained !== undefined) {
       const retryAfterMs = drainRetryMs + Math.floor(((randomBytes(1)[0] ?? 0) / 256) * drainJitterMs);
       return refused(reject('draining', 'this server is shutting down; nothing was written', { retryAfterMs }));
     }
-    const retryAfterMs = allowance.take(by, 1);
-    return retryAfterMs === undefined ? undefined : refused(rateLimited(retryAfterMs));
+    const isMark = command.type === 'mark';
+    const retryAfterMs = (isMark ? marksAllowance : allowance).take(by, 1);
+    return retryAfterMs === undefined ? undefined : refused(rateLimited(isMark ? 'receipts' : 'user', retryAfterMs));
   };
 
   return {
     submit(caller, command) {
-      const { userId: by } = caller;
-      const refusedNow = refusal(by);
+      const refusedNow = refusal(caller.userId, command);
       if (refusedNow !== undefined) return Promise.resolve(refusedNow);
-      const body = bodyOf(command, (user: UserRef) => resolveUser(accounts.installKey, caller, user));
-      const conversationId = conversationIdOf(command, body, by);
       return new Promise((resolve) => {
-        begin({ id: commandIdOf(command), by, conversationId, body, answer: counted(resolve) });
+        const answer = counted(resolve);
+        if (command.type === 'mark') beginMark(caller, command, answer);
+        else if (isUserCommand(command)) beginSetting(caller, command, answer);
+        else beginConversation(caller, command, answer);
       });
     },
     async drain() {

@@ -2,13 +2,22 @@ import type { FirstAnswer } from '../domain/conversation.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import { timeOfUuid, type CommandId, type ConversationId } from '../schemas/ids.ts';
-import { conversationStream } from '../schemas/streams.ts';
+import { conversationStream, type StreamName } from '../schemas/streams.ts';
 import type { Tip } from './conversation-cache.ts';
 import { gate } from './gate.ts';
 import { leastRecentlyUsed } from './least-recently-used.ts';
 
 /** `undecided`: the id may stand further back than a look-up reads. */
-export type LookedUp = { readonly known: FirstAnswer } | 'new' | 'undecided';
+export type LookedUp<First = FirstAnswer> = { readonly known: First } | 'new' | 'undecided';
+
+export interface IdSearch<First> {
+  readonly stream: StreamName;
+  /** Where to begin: after it stand only events of ids that are known. */
+  readonly from: number;
+  answerIn(recorded: RecordedEvent): First | undefined;
+  /** Whether no id up to this event can be the one sought. */
+  endsAt(recorded: RecordedEvent): boolean;
+}
 
 const pageEvents = 500;
 const mostEvents = 50_000;
@@ -25,33 +34,42 @@ const firstAnswer = ({ event, time, link }: RecordedEvent, id: CommandId): First
       }
     : undefined;
 
+/** Reads a stream backwards for the command that an id stands for. */
+export const searchId = async <First>(eventLog: EventLog, search: IdSearch<First>): Promise<LookedUp<First>> => {
+  let found: First | undefined;
+  let { from } = search;
+  for (let read = 0; read < mostEvents && from >= 0; read += pageEvents, from -= pageEvents) {
+    const page = await eventLog.readStream(search.stream, from, 'backwards', Math.min(pageEvents, from + 1));
+    for (const recorded of page) {
+      const here = search.answerIn(recorded);
+      // A command's events stand side by side, and its first one is its answer.
+      if (here === undefined && found !== undefined) return { known: found };
+      found = here ?? found;
+      if (search.endsAt(recorded)) return 'new';
+    }
+  }
+  if (found !== undefined) return { known: found };
+  return from < 0 ? 'new' : 'undecided';
+};
+
 /**
- * Whether an id that the window no longer vouches for stands in the stream: reads backwards until no id so far was as
- * late as this one. No clock is in the proof, only the times in the ids.
+ * Whether an id that the window no longer vouches for stands in the conversation: reads backwards until no id so far was
+ * as late as this one. No clock is in the proof, only the times in the ids.
  */
-export const lookUpId = async (
+export const lookUpId = (
   eventLog: EventLog,
   conversation: ConversationId,
   { state, revision }: Tip,
   id: CommandId,
 ): Promise<LookedUp> => {
-  const stream = conversationStream(conversation);
   const idTime = timeOfUuid(id);
-  let found: FirstAnswer | undefined;
-  // The newest events are those of ids in the window, and this one is not there.
-  let from = revision - (state?.window.size ?? 0);
-  for (let read = 0; read < mostEvents && from >= 0; read += pageEvents, from -= pageEvents) {
-    for (const recorded of await eventLog.readStream(stream, from, 'backwards', Math.min(pageEvents, from + 1))) {
-      const here = firstAnswer(recorded, id);
-      // A command's events stand side by side, and its first one is its answer.
-      if (here === undefined && found !== undefined) return { known: found };
-      found = here ?? found;
-      const { event } = recorded;
-      if (event !== undefined && 'idTimeMax' in event && event.idTimeMax < idTime) return 'new';
-    }
-  }
-  if (found !== undefined) return { known: found };
-  return from < 0 ? 'new' : 'undecided';
+  return searchId(eventLog, {
+    stream: conversationStream(conversation),
+    // The newest events are those of ids in the window, and this one is not there.
+    from: revision - (state?.window.size ?? 0),
+    answerIn: (recorded) => firstAnswer(recorded, id),
+    endsAt: ({ event }) => event !== undefined && 'idTimeMax' in event && event.idTimeMax < idTime,
+  });
 };
 
 export interface IdLookUps {

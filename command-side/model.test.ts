@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Command, UserRef } from '../schemas/commands.ts';
+import type { ConversationCommand, UserRef } from '../schemas/commands.ts';
 import type { ConversationId } from '../schemas/ids.ts';
 import { accepted, codeOf, CommandsUnderTest } from '../tests/commands-under-test.ts';
 import type { Accepted, Caller, CommandAnswer } from './command-gateway.ts';
@@ -23,7 +23,7 @@ class Reference {
   }
 
   /** What a command that was never seen before must be answered with; carried out if that is `accepted`. */
-  expected(by: string, command: Command): string {
+  expected(by: string, command: ConversationCommand): string {
     if (!this.members.has(by)) return 'conversation_not_found';
     if (command.type === 'send') {
       if (command.content.type === 'text') this.messages.push({ by, text: command.content.text, deleted: false });
@@ -36,7 +36,7 @@ class Reference {
     return this.#administer(command);
   }
 
-  #change(by: string, command: Command & { type: 'edit' | 'delete' }): string {
+  #change(by: string, command: ConversationCommand & { type: 'edit' | 'delete' }): string {
     const message = this.messages[command.seq - 1];
     if (message === undefined || command.seq <= (this.members.get(by) ?? 0)) return 'message_not_found';
     if (message.by !== by) return 'not_author';
@@ -54,7 +54,7 @@ class Reference {
     return 'accepted';
   }
 
-  #administer(command: Command): string {
+  #administer(command: ConversationCommand): string {
     switch (command.type) {
       case 'rename':
         this.name = command.name;
@@ -85,7 +85,7 @@ type Step =
   | {
       readonly do: 'new';
       readonly by: number;
-      readonly what: Command['type'];
+      readonly what: ConversationCommand['type'];
       readonly to: number;
       readonly ago: number;
     }
@@ -121,7 +121,7 @@ const commandFor = (
   group: ConversationId,
   users: readonly Caller[],
   given: Step,
-): Command => {
+): ConversationCommand => {
   if (given.do !== 'new') throw new Error('only a new step makes a command');
   const id = commands.newId(commands.clock.now() - given.ago);
   const user = users[given.to % users.length]?.userId;
@@ -164,10 +164,10 @@ test('M9: whatever is sent, resent and forgotten, the group is what a simple ref
   const run = async (steps: readonly Step[]): Promise<void> => {
     const group = await commands.group(ada, bob, cyd);
     const reference = new Reference(ada.userId, [bob.userId, cyd.userId]);
-    const sent: { by: Caller; command: Command }[] = [];
+    const sent: { by: Caller; command: ConversationCommand }[] = [];
     let handler: CommandHandler = commands.newHandler();
 
-    const check = async (by: Caller, command: Command, answer: Promise<CommandAnswer>): Promise<void> => {
+    const check = async (by: Caller, command: ConversationCommand, answer: Promise<CommandAnswer>): Promise<void> => {
       const id = command.type === 'send' ? command.messageId : command.commandId;
       const before = reference.answers.get(id);
       // What was refused is decided afresh, what was accepted is answered as before.

@@ -1,5 +1,5 @@
 import type { EventLog } from '../event-log/event-log.ts';
-import { findId } from '../domain/id-window.ts';
+import { findId, type IdFound } from '../domain/id-window.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import type { AccountsStore } from './accounts-store.ts';
@@ -10,7 +10,7 @@ import { findMessage } from './find-message.ts';
 import type { KnownUsers } from './known-users.ts';
 import { idLookUps } from './look-up-id.ts';
 import { macOf } from './mac.ts';
-import type { Pending } from './plan-batch.ts';
+import type { Pending } from './conversation-turn.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { usersBroughtIn, type CommandBody } from './resolve-command.ts';
 
@@ -32,7 +32,7 @@ export interface PrepareDeps {
 }
 
 /** Beside the one every command costs: a look-up reads up to thousands of events. */
-const lookUpCost = 10;
+export const lookUpCost = 10;
 
 /** What a text takes in UTF-8, encrypted and in base64, is at most four bytes a UTF-16 unit. */
 const bytesOf = (body: CommandBody): number => {
@@ -42,6 +42,7 @@ const bytesOf = (body: CommandBody): number => {
 };
 
 const pendingOf = ({ id, by, conversationId, body, answer }: Asked, mac: string): Pending => ({
+  by,
   conversationId,
   command: { ...body, id, by, mac },
   bytes: bytesOf(body),
@@ -73,11 +74,11 @@ export const prepareCommand = ({ eventLog, accounts, cache, users, allowance }: 
   ): Promise<CommandAnswer | 'new' | { missedAt: number }> => {
     if (tip.state === undefined) return 'new';
     const { window } = tip.state;
-    let found: ReturnType<typeof findId> | 'undecided' = findId(window, id);
+    let found: IdFound | 'undecided' = findId(window, id);
     if (found === 'new') return 'new';
     if (found === 'unknown') {
       const retryAfterMs = allowance.take(by, lookUpCost);
-      if (retryAfterMs !== undefined) return refused(rateLimited(retryAfterMs));
+      if (retryAfterMs !== undefined) return refused(rateLimited('user', retryAfterMs));
       const lookUp = lookUps.find(conversationId, tip, id);
       if (lookUp === undefined) return refused(busy('look-ups'));
       found = await lookUp;
@@ -86,7 +87,7 @@ export const prepareCommand = ({ eventLog, accounts, cache, users, allowance }: 
     if (typeof found === 'string') return { missedAt: window.arrivals };
     return isSame(found.known, { by, mac })
       ? acceptedAs(conversationId, found.known, tip.position)
-      : refused(idReused(body));
+      : refused(idReused(body.type));
   };
 
   const allRegistered = async (body: CommandBody): Promise<boolean> => {
@@ -132,8 +133,8 @@ export const prepareCommand = ({ eventLog, accounts, cache, users, allowance }: 
   };
 };
 
-export const rateLimited = (retryAfterMs: number): Rejection =>
-  reject('rate_limited', 'too many commands of one user; nothing was written', { limiter: 'user', retryAfterMs });
+export const rateLimited = (limiter: 'user' | 'receipts', retryAfterMs: number): Rejection =>
+  reject('rate_limited', 'too many commands of one user; nothing was written', { limiter, retryAfterMs });
 
 const busyRetryMs = 250;
 export const busy = (limiter: string): Rejection =>

@@ -1,5 +1,5 @@
 import type { ConversationCommand } from '../domain/decide-conversation.ts';
-import type { Command, UserRef } from '../schemas/commands.ts';
+import type { ConversationCommand as GivenCommand, UserRef } from '../schemas/commands.ts';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import type { Caller } from './command-gateway.ts';
 import { deriveDirectId, deriveGroupId, deriveUserId } from './derive-ids.ts';
@@ -13,7 +13,7 @@ export type CommandBody = WithoutSender<ConversationCommand>;
 export const resolveUser = (installKey: Uint8Array, caller: Caller, user: UserRef): UserId =>
   typeof user === 'string' ? user : deriveUserId(installKey, user.issuer ?? caller.issuer, user.name);
 
-export const bodyOf = (command: Command, resolve: (user: UserRef) => UserId): CommandBody => {
+export const bodyOf = (command: GivenCommand, resolve: (user: UserRef) => UserId): CommandBody => {
   switch (command.type) {
     case 'send':
       return { type: 'send', content: command.content, replyTo: command.replyTo };
@@ -40,7 +40,7 @@ export const bodyOf = (command: Command, resolve: (user: UserRef) => UserId): Co
   }
 };
 
-export const conversationIdOf = (command: Command, body: CommandBody, by: UserId): ConversationId => {
+export const conversationIdOf = (command: GivenCommand, body: CommandBody, by: UserId): ConversationId => {
   if (body.type === 'start-direct') return deriveDirectId(by, body.with);
   if (command.type === 'create-group') return deriveGroupId(by, command.commandId);
   if (command.type === 'start-direct') throw new Error('a body is of its command’s type');

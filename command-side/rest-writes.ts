@@ -1,86 +1,19 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import { reject, type Rejection } from '../schemas/errors.ts';
+import { reject } from '../schemas/errors.ts';
 import { writeRoutes } from '../schemas/http.ts';
-import { uuidV7 } from '../schemas/ids.ts';
-import type { Clock, RandomBytes } from './clock.ts';
-import type { Caller, CommandGateway } from './command-gateway.ts';
+import type { CommandGateway } from './command-gateway.ts';
 import { replyProblem } from './problem.ts';
-import { readBody } from './read-body.ts';
-import type { Warn } from './warn.ts';
+import { callerOf, restScope, type RestScopeDeps } from './rest-scope.ts';
 
-/** Who a token stands for, once it is verified and its user registered. Never throws for what a token holds. */
-export type Authenticate = (
-  token: string,
-) => Promise<{ readonly ok: true; readonly caller: Caller } | { readonly ok: false; readonly rejection: Rejection }>;
-
-export interface RestWritesDeps {
+export interface RestWritesDeps extends RestScopeDeps {
   readonly gateway: CommandGateway;
-  readonly authenticate: Authenticate;
-  readonly clock: Clock;
-  readonly randomBytes: RandomBytes;
-  readonly report: Warn;
 }
 
-/** A refusal on its way to the error handler. */
-class Refused extends Error {
-  override readonly name = 'Refused';
-  readonly rejection: Rejection;
-  constructor(rejection: Rejection) {
-    super(rejection.message);
-    this.rejection = rejection;
-  }
-}
-
-const bearer = (authorization: string | undefined): string => {
-  const token = /^Bearer +([^ ]+)$/i.exec(authorization ?? '')?.[1];
-  if (token === undefined) throw new Refused(reject('unauthenticated', 'a token is needed: Authorization: Bearer'));
-  return token;
-};
-
-/** What the framework itself refuses, in our words. */
-const rejectionOf = (error: unknown): Rejection | undefined => {
-  if (error instanceof Refused) return error.rejection;
-  if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
-  switch (error.statusCode) {
-    case 413:
-      return reject('too_large', 'the body is larger than the limit');
-    case 415:
-      return reject('invalid', 'Content-Type: must be application/json');
-    case 400:
-      return reject('invalid', 'the request is not well formed');
-    default:
-      return undefined;
-  }
-};
-
-/** Every command as a call under `/v1`, in its own scope: its parser and its errors concern no other routes. */
-export const restWrites = (deps: RestWritesDeps): FastifyPluginAsync => {
-  const { gateway, authenticate, clock, randomBytes, report } = deps;
-
-  return async (server: FastifyInstance) => {
-    server.removeAllContentTypeParsers();
-    server.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, bytes: Buffer) => {
-      const body = readBody(bytes);
-      if (!body.ok) throw new Refused(reject(body.code, body.message));
-      return body.value;
-    });
-
-    server.setErrorHandler((error, request, reply) => {
-      const rejection = rejectionOf(error);
-      if (rejection !== undefined) return replyProblem(reply, rejection);
-      const fault = uuidV7(clock.now(), randomBytes(10));
-      report({ err: error, fault, route: request.routeOptions.url }, 'a request failed');
-      return replyProblem(reply, reject('internal', `a fault of the server, ${fault} in its log`));
-    });
-
-    server.decorateRequest('caller');
-    // Before the body is read: who is nobody sends us no megabytes.
-    server.addHook('onRequest', async (request) => {
-      const known = await authenticate(bearer(request.headers.authorization));
-      if (!known.ok) throw new Refused(known.rejection);
-      request.setDecorator('caller', known.caller);
-    });
-
+/** Every command as a call under `/v1`. */
+export const restWrites =
+  (deps: RestWritesDeps): FastifyPluginAsync =>
+  async (server: FastifyInstance) => {
+    restScope(deps, server);
     for (const { method, path, parse } of writeRoutes) {
       server.route({
         method,
@@ -89,11 +22,11 @@ export const restWrites = (deps: RestWritesDeps): FastifyPluginAsync => {
           const { params, query, body } = request;
           const command = parse({ params, query, body });
           if (!command.ok) return replyProblem(reply, reject(command.code, command.message));
-          const answer = await gateway.submit(request.getDecorator<Caller>('caller'), command.value);
+          const answer = await deps.gateway.submit(callerOf(request), command.value);
           if (!answer.ok) return replyProblem(reply, answer.rejection);
-          return reply.header('cache-control', 'no-store').send(answer.accepted);
+          const { type, ...done } = answer.done;
+          return reply.header('cache-control', 'no-store').send(done);
         },
       });
     }
   };
-};

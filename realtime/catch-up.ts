@@ -4,7 +4,8 @@ import type { EventLog, Tail, TailBatch } from '../event-log/event-log.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import { subjectOf } from '../schemas/streams.ts';
-import { beginsMembershipOf, frameFor } from './encode-frame.ts';
+import { beginsMembershipOf, frameFor, isHideable, placeholderFrame } from './encode-frame.ts';
+import type { BlockList } from './block-list.ts';
 import type { Memberships } from './memberships.ts';
 import { followedKinds, type Router } from './router.ts';
 import type { Turnstile } from './turnstile.ts';
@@ -20,6 +21,8 @@ export interface CatchUpDeps {
 /** A session that is behind. */
 export interface Behind {
   readonly userId: UserId;
+  /** Whom the user blocks now. */
+  readonly blocks: Pick<BlockList, 'hides'>;
   /** Queues a frame; false, and nothing queued, when there is no room. */
   offer(frame: Buffer, sent: CommandId | undefined): boolean;
   /** Resolves when most of what was queued has gone; never if the socket ends before. */
@@ -113,7 +116,11 @@ const giveEvent = (
   const name = beginsMembershipOf(session.userId, event) ? memberships.nameOf(known) : null;
   if (name === undefined) return 'missing';
   const sent = event.type === 'message-sent' && event.by === session.userId ? event.commandId : undefined;
-  return session.offer(frameFor(session.userId, id, event, recorded, known, name), sent) ? 'given' : 'full';
+  const frame =
+    isHideable(event) && session.blocks.hides(event.by)
+      ? placeholderFrame(id, event, recorded)
+      : frameFor(session.userId, id, event, recorded, known, name);
+  return session.offer(frame, sent) ? 'given' : 'full';
 };
 
 const load = async ({ stream }: RecordedEvent, { memberships }: CatchUpDeps): Promise<void> => {

@@ -1,4 +1,4 @@
-import type { Accepted } from '../command-side/command-gateway.ts';
+import type { Done } from '../command-side/command-gateway.ts';
 import type { Command } from '../schemas/commands.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import type { ErrorCode, Rejection } from '../schemas/errors.ts';
@@ -19,16 +19,9 @@ export const answeredIdOf = (command: Command): AnsweredId => {
   return { commandId: command.commandId };
 };
 
-export const acceptedFrame = (id: AnsweredId, accepted: Accepted): Buffer =>
-  encodeFrame({
-    type: 'accepted',
-    ...id,
-    conversationId: accepted.conversationId,
-    ...(accepted.seq === undefined ? {} : { seq: accepted.seq }),
-    time: accepted.time,
-    chain: accepted.chain,
-    readAfter: accepted.readAfter,
-  });
+/** JSON leaves out the `seq` of what is no send. */
+export const doneFrame = (id: AnsweredId, { type, ...done }: Done): Buffer =>
+  Buffer.from(JSON.stringify({ type, ...id, ...done }));
 
 export const rejectedFrame = (id: AnsweredId, rejection: Rejection): Buffer =>
   encodeFrame({ type: 'rejected', ...id, ...rejection });
@@ -91,6 +84,33 @@ export const changeFrame = (
     default:
       return event satisfies never;
   }
+};
+
+/** Whether the event says something that a block of its author hides. */
+export const isHideable = (event: ConversationEvent): event is HideableEvent =>
+  event.type === 'message-sent' || event.type === 'message-edited';
+
+type HideableEvent = Extract<ConversationEvent, { type: 'message-sent' | 'message-edited' }>;
+
+/** To those who block the author: the seq and nothing of what was said, so that nobody sees a hole. */
+export const placeholderFrame = (
+  conversationId: ConversationId,
+  event: HideableEvent,
+  { revision, time }: RecordedEvent,
+): Buffer => {
+  const { by, seq } = event;
+  const hidden = { content: null, hidden: true } as const;
+  return event.type === 'message-sent'
+    ? encodeFrame({ type: 'message', conversationId, seq, messageId: event.commandId, by, time, ...hidden })
+    : encodeFrame({
+        type: 'edited',
+        conversationId,
+        by,
+        time,
+        version: versionAt(revision, seq),
+        seq: event.target,
+        ...hidden,
+      });
 };
 
 /** The whole of a conversation as it is known, to those whose membership the event begins. */

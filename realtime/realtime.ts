@@ -9,9 +9,11 @@ import { reject } from '../schemas/errors.ts';
 import type { ConversationId } from '../schemas/ids.ts';
 import { frameBytes, type Limits } from '../schemas/limits.ts';
 import { conversationStream } from '../schemas/streams.ts';
+import { BlockList } from './block-list.ts';
 import { drainSessions } from './drain-sessions.ts';
 import { FlushTurn } from './flush-turn.ts';
 import { readHandshake, subprotocol } from './handshake.ts';
+import { loadBlocked } from './load-blocked.ts';
 import { loadMembership } from './load-membership.ts';
 import { Memberships } from './memberships.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
@@ -92,7 +94,10 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
 
   const open = (request: IncomingMessage, socket: Duplex, head: Buffer, signedIn: SignedIn & { ok: true }): void => {
     webSockets.handleUpgrade(request, socket, head, (ws) => {
-      const session = new Session(ws, socket, signedIn, opened++, sessionDeps);
+      const { userId } = signedIn.caller;
+      const blocks =
+        sessions.of(userId)[0]?.blocks ?? new BlockList(() => loadBlocked(eventLog, deps.snapshots, userId));
+      const session = new Session(ws, socket, signedIn, blocks, opened++, sessionDeps);
       sessions.add(session);
       // The peer broke the protocol: ws closes the socket with the code that says how.
       ws.on('error', () => session.stop());

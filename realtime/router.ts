@@ -1,12 +1,13 @@
 import { receivers } from '../domain/visibility.ts';
-import { isConversationEvent } from '../domain/fold.ts';
+import { isConversationEvent, isUserEvent } from '../domain/fold.ts';
 import type { EventLog, TailBatch } from '../event-log/event-log.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
-import type { ParleyEvent, RecordedEvent } from '../schemas/events.ts';
+import type { RecordedEvent } from '../schemas/events.ts';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { encodeCursor, type LogPosition } from '../schemas/position.ts';
 import { kindOf, subjectOf } from '../schemas/streams.ts';
-import { beginsMembershipOf, frameFor } from './encode-frame.ts';
+import type { UserEvent } from '../schemas/user-events.ts';
+import { beginsMembershipOf, frameFor, isHideable, placeholderFrame } from './encode-frame.ts';
 import type { FlushTurn } from './flush-turn.ts';
 import type { KnownMembership, Memberships } from './memberships.ts';
 import type { Sessions } from './sessions.ts';
@@ -110,7 +111,8 @@ export class Router {
       throw new Error(`${stream} holds ${recorded.type} ${recorded.schemaVersion} at ${revision}, unknown here`);
     }
     if (kindOf(stream) === 'user') {
-      if (event !== undefined) this.#endSessions(subjectOf(stream) as UserId, event);
+      if (event !== undefined && isUserEvent(event))
+        this.#applyToSessions(subjectOf(stream) as UserId, event, revision);
       return true;
     }
     const id = subjectOf(stream) as ConversationId;
@@ -136,19 +138,24 @@ export class Router {
     if (name === undefined) return false;
     let change: Buffer | undefined;
     let whole: Buffer | undefined;
+    let placeholder: Buffer | undefined;
     for (const user of receivers(known.state, event, recorded.revision)) {
       const sessions = this.#sessions.of(user);
-      if (sessions.length === 0) continue;
-      const frame = beginsMembershipOf(user, event)
-        ? (whole ??= frameFor(user, id, event, recorded, known, name))
-        : (change ??= frameFor(user, id, event, recorded, known, name));
+      const [session] = sessions;
+      if (session === undefined) continue;
+      let frame: Buffer;
+      if (beginsMembershipOf(user, event)) frame = whole ??= frameFor(user, id, event, recorded, known, name);
+      else if (isHideable(event) && session.blocks.hides(event.by)) {
+        frame = placeholder ??= placeholderFrame(id, event, recorded);
+      } else frame = change ??= frameFor(user, id, event, recorded, known, name);
       const sent = event.type === 'message-sent' && event.by === user ? event.commandId : undefined;
-      for (const session of sessions) session.deliver(frame, place, sent);
+      for (const one of sessions) one.deliver(frame, place, sent);
     }
     return true;
   }
 
-  #endSessions(user: UserId, event: ParleyEvent): void {
+  #applyToSessions(user: UserId, event: UserEvent, revision: number): void {
+    this.#sessions.of(user)[0]?.blocks.see(event, revision);
     const ended =
       event.type === 'sessions-ended' ||
       event.type === 'user-erased' ||

@@ -8,15 +8,9 @@ import type { ClientFrame, ServerFrame } from '../schemas/frames.ts';
 import type { CommandId } from '../schemas/ids.ts';
 import { frameBytes, type Limits } from '../schemas/limits.ts';
 import { catchUp, type Behind, type CatchUpDeps } from './catch-up.ts';
+import type { BlockList } from './block-list.ts';
 import { Echoes } from './echoes.ts';
-import {
-  acceptedFrame,
-  answeredIdOf,
-  encodeFrame,
-  refusedFrame,
-  rejectedFrame,
-  type AnsweredId,
-} from './encode-frame.ts';
+import { answeredIdOf, doneFrame, encodeFrame, refusedFrame, rejectedFrame, type AnsweredId } from './encode-frame.ts';
 import type { FlushTurn } from './flush-turn.ts';
 import { Outbox } from './outbox.ts';
 import { readFrame } from './read-frame.ts';
@@ -44,6 +38,7 @@ type Feed = 'not-asked' | 'behind' | 'blocked' | 'live';
 /** One socket: its user's commands in, what the user may see out. */
 export class Session implements Behind {
   readonly caller: Caller;
+  readonly blocks: BlockList;
   readonly #ws: WebSocket;
   readonly #deps: SessionDeps;
   readonly #outbox: Outbox;
@@ -69,10 +64,12 @@ export class Session implements Behind {
     ws: WebSocket,
     socket: Duplex,
     { caller, expiresAt }: SignedIn & { ok: true },
+    blocks: BlockList,
     second: number,
     deps: SessionDeps,
   ) {
     this.caller = caller;
+    this.blocks = blocks;
     this.#ws = ws;
     this.#deps = deps;
     this.#expiresAt = expiresAt;
@@ -208,7 +205,7 @@ export class Session implements Behind {
 
   #answer(id: AnsweredId, sent: CommandId | undefined, answer: CommandAnswer): void {
     this.#inFlight--;
-    this.#outbox.push(answer.ok ? acceptedFrame(id, answer.accepted) : rejectedFrame(id, answer.rejection));
+    this.#outbox.push(answer.ok ? doneFrame(id, answer.done) : rejectedFrame(id, answer.rejection));
     const held = sent === undefined ? undefined : this.#echoes.answered(sent, answer.ok);
     if (held !== undefined) this.#outbox.push(held);
     if (answer.ok) this.#syncDue = true;
@@ -234,7 +231,7 @@ export class Session implements Behind {
 
   #resume(cursor: string | null): Promise<void> {
     return this.#follow(async (signal) => {
-      const start = await startOf(cursor, this.userId, this.#deps.eventLog);
+      const [start] = await Promise.all([startOf(cursor, this.userId, this.#deps.eventLog), this.blocks.load()]);
       signal.throwIfAborted();
       if ('reset' in start) {
         this.stop();

@@ -38,7 +38,14 @@ export const idsOf = (raw: unknown): FrameRefused => rawId.safeParse(raw).data ?
 const timeMs = z.int();
 /** Rises with every change of a conversation that is not a message; a client ignores what carries a lower one. */
 const version = z.int().min(0);
-const errorCode = z.enum(Object.keys(errors) as [ErrorCode, ...ErrorCode[]]);
+export const errorCode = z.enum(Object.keys(errors) as [ErrorCode, ...ErrorCode[]]);
+
+/** What a refusal says beside its code, for a client to compute with. */
+export const refusalDetails = {
+  retryAfterMs: z.int().min(0).optional(),
+  serverTime: timeMs.optional(),
+  limiter: z.string().optional(),
+};
 
 export const welcome = z.strictObject({
   type: z.literal('welcome'),
@@ -94,9 +101,7 @@ export const rejected = z.strictObject({
   conversationId: conversationId.optional(),
   code: errorCode,
   message: z.string(),
-  retryAfterMs: z.int().min(0).optional(),
-  serverTime: timeMs.optional(),
-  limiter: z.string().optional(),
+  ...refusalDetails,
 });
 
 /** The whole of a conversation: when it starts, and to a member who was added. */
@@ -122,6 +127,9 @@ export const memberLeftFrame = z.strictObject({ type: z.literal('member-left'), 
 export const roleChangedFrame = z.strictObject({ type: z.literal('role-changed'), ...change, userId, role });
 export const renamedFrame = z.strictObject({ type: z.literal('renamed'), ...change, name: z.string().nullable() });
 
+/** The receiver blocks the author: the message keeps its place and says nothing else. */
+const hidden = z.literal(true).optional();
+
 export const messageFrame = z.strictObject({
   type: z.literal('message'),
   conversationId,
@@ -132,8 +140,7 @@ export const messageFrame = z.strictObject({
   /** null: the author was erased, or the message is hidden. */
   content: messageContent.nullable(),
   replyTo: seq.optional(),
-  /** The receiver blocks the author: the message keeps its place and says nothing else. */
-  hidden: z.literal(true).optional(),
+  hidden,
 });
 
 export const editedFrame = z.strictObject({
@@ -141,6 +148,7 @@ export const editedFrame = z.strictObject({
   ...change,
   seq,
   content: messageContent.nullable(),
+  hidden,
 });
 export const deletedFrame = z.strictObject({ type: z.literal('deleted'), ...change, seq });
 

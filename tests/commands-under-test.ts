@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AccountsStore } from '../command-side/accounts-store.ts';
 import type { Clock } from '../command-side/clock.ts';
-import type { Caller, CommandAnswer } from '../command-side/command-gateway.ts';
+import type { Accepted, Caller, CommandAnswer, Done } from '../command-side/command-gateway.ts';
 import { deriveUserId } from '../command-side/derive-ids.ts';
 import { commandHandler, type CommandHandler } from '../command-side/handle-command.ts';
 import { knownUsers } from '../command-side/known-users.ts';
@@ -16,7 +16,7 @@ import type { EventLog } from '../event-log/event-log.ts';
 import type { LogStore } from '../event-log/log-store.ts';
 import { openEventLog } from '../event-log/open-event-log.ts';
 import { openSqliteLogStore } from '../event-log/sqlite-log-store.ts';
-import type { Command } from '../schemas/commands.ts';
+import type { ConversationCommand } from '../schemas/commands.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import { commandId, deviceId, uuidV7, type CommandId, type ConversationId } from '../schemas/ids.ts';
 import { defaultLimits, type Limits } from '../schemas/limits.ts';
@@ -131,7 +131,7 @@ export class CommandsUnderTest implements AsyncDisposable {
     );
   }
 
-  send(conversationId: ConversationId, text: string, messageId = this.newId()): Command {
+  send(conversationId: ConversationId, text: string, messageId = this.newId()): ConversationCommand {
     return { type: 'send', messageId, conversationId, content: { type: 'text', text } };
   }
 
@@ -171,11 +171,15 @@ export class CommandsUnderTest implements AsyncDisposable {
   }
 }
 
-export const accepted = (answer: CommandAnswer): (CommandAnswer & { ok: true })['accepted'] => {
+export const done = <T extends Done['type']>(answer: CommandAnswer, type: T): Extract<Done, { type: T }> => {
   if (!answer.ok) throw new Error(`${answer.rejection.code}: ${answer.rejection.message}`);
-  return answer.accepted;
+  const isOf = (one: Done): one is Extract<Done, { type: T }> => one.type === type;
+  if (!isOf(answer.done)) throw new Error(`${answer.done.type} in place of ${type}`);
+  return answer.done;
 };
+
+export const accepted = (answer: CommandAnswer): Accepted => done(answer, 'accepted');
 
 export const conversationOf = (answer: CommandAnswer): ConversationId => accepted(answer).conversationId;
 
-export const codeOf = (answer: CommandAnswer): string => (answer.ok ? 'accepted' : answer.rejection.code);
+export const codeOf = (answer: CommandAnswer): string => (answer.ok ? answer.done.type : answer.rejection.code);
