@@ -288,6 +288,15 @@ describe('the checker names', () => {
     expect(judge((run) => receiveLast(run, 1, frameAt(run, 1, 'member-added', 0).frame))).toEqual(['I8']);
   });
 
+  test('I8 when a mark moves back within a connection', () => {
+    const marked = { type: 'marked', conversationId: group, time: 1_000, readAfter: '' } as const;
+    const back = (run: Run): void => {
+      receiveLast(run, 1, { ...marked, delivered: 3, read: 2 });
+      receiveLast(run, 1, { ...marked, delivered: 3, read: 1 });
+    };
+    expect(judge(back)).toEqual(['I8']);
+  });
+
   test('I9 when `synced` promises a message or an edit the device did not get', () => {
     expect(judge((run) => remove(run, 4, 'message', -1))).toEqual(['I9']);
     expect(judge((run) => remove(run, 4, 'edited', 0))).toEqual(['I9']);

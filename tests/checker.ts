@@ -24,6 +24,7 @@ interface Connection {
   readonly name: string;
   readonly lastSeq: Map<string, number>;
   readonly lastVersion: Map<string, number>;
+  readonly lastMarks: Map<string, { readonly delivered: number; readonly read: number }>;
   heardSince: number;
 }
 
@@ -64,7 +65,7 @@ const connect = (devices: Map<string, Device>, { user, device: name, cursor, tim
     device = { user, known: new Map(), checked: 0 };
     devices.set(key, device);
   }
-  return { device, name: key, lastSeq: new Map(), lastVersion: new Map(), heardSince: time };
+  return { device, name: key, lastSeq: new Map(), lastVersion: new Map(), lastMarks: new Map(), heardSince: time };
 };
 
 const checkFrame = (connection: Connection, { frame, time }: Received, facts: LogFacts): Violation[] => {
@@ -99,9 +100,13 @@ const checkFrame = (connection: Connection, { frame, time }: Received, facts: Lo
       break;
     case 'accepted':
       // To the connection that sent a message it comes in place of the message.
-      if (frame.seq !== undefined) learn(connection.device, frame.conversationId ?? '', frame.seq, 0);
+      if (frame.seq !== undefined) learn(connection.device, frame.conversationId, frame.seq, 0);
+      break;
+    case 'marked':
+      violations.push(...marksRise(connection, frame));
       break;
     case 'welcome':
+    case 'saved':
     case 'rejected':
     case 'reset':
     case 'pong':
@@ -225,6 +230,17 @@ const versionRises = ({ lastVersion }: Connection, frame: ChangeFrame, at: strin
   const last = lastVersion.get(frame.conversationId) ?? 0;
   if (frame.type !== 'conversation') lastVersion.set(frame.conversationId, frame.version);
   return frame.version < last ? [{ promise: 'I8', says: `${at} came after version ${last}` }] : [];
+};
+
+const marksRise = (
+  { name, lastMarks }: Connection,
+  { conversationId, delivered, read }: ServerFrameOf<'marked'>,
+): Violation[] => {
+  const last = lastMarks.get(conversationId) ?? { delivered: 0, read: 0 };
+  lastMarks.set(conversationId, { delivered, read });
+  return delivered < last.delivered || read < last.read
+    ? [{ promise: 'I8', says: `${name}: marks of ${conversationId} moved back` }]
+    : [];
 };
 
 /** What a device was told it has and has not. A stay that ended meanwhile owes nothing: who left reads nothing more. */

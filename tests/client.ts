@@ -13,8 +13,6 @@ export interface ClientOptions {
   readonly token: string;
   readonly device: string;
   readonly recorder: Recorder;
-  /** Milliseconds between two attempts to connect. */
-  readonly retryMs?: number;
   /** Ids name a time; a test that jumps clocks passes its own. */
   readonly now?: () => number;
 }
@@ -33,6 +31,9 @@ export type Draft = Given extends infer C
 
 /** Nothing was written and asking again is no use; an id ahead of the server's clock would have to wait for it. */
 export const isFinal = (code: ErrorCode): boolean => errors[code].retry === 'never' || code === 'id_time_ahead';
+
+/** Short, because a test waits for it; spread, because many clients wait for the same server. */
+const longestRetryMs = 200;
 
 interface Waiting {
   readonly command: string;
@@ -180,7 +181,7 @@ export class TestClient {
         if (waiting.sent) this.record('unknown', id, waiting);
         waiting.sent = false;
       }
-      if (this.wanted) this.retry = setTimeout(() => this.open(), this.options.retryMs ?? 20);
+      if (this.wanted) this.retry = setTimeout(() => this.open(), Math.random() * longestRetryMs);
       this.look();
     });
   }

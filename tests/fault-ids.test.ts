@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 const root = join(import.meta.dirname, '..');
 const never = new Set(['node_modules', '.git', '.cache', 'data', 'coverage']);
 
-/** The faults and abuses that must be shown to be survived; the meaning of each id is in docs/faults.md. */
+/** The faults and abuses that must be shown to be survived. */
 const asked = [
   ...['D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7', 'D9'],
   ...['M1', 'M3', 'M5', 'M6'],

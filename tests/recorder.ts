@@ -24,7 +24,7 @@ export interface Answer {
   readonly conversationId: string;
   readonly seq?: number | undefined;
   readonly time: number;
-  readonly chain?: string | undefined;
+  readonly chain: string;
 }
 
 export interface Connected {

@@ -13,8 +13,10 @@ export interface CrowdSize {
 
 export const smallCrowd: CrowdSize = { pairs: 4, underWay: 2, rest: 2 };
 
+const inTheGroup = 12;
+
 /**
- * People in pairs, all of them in a group too, with a guest who comes and goes; some write over REST as well. Returns the
+ * People in pairs, the first of them in a group too, with a guest who comes and goes; some write over REST as well. Returns the
  * load, talking.
  */
 export const crowd = async (scene: Scene, random: Random, { pairs, underWay, rest }: CrowdSize): Promise<Load> => {
@@ -24,8 +26,9 @@ export const crowd = async (scene: Scene, random: Random, { pairs, underWay, res
   const [admin] = people;
   if (admin === undefined) throw new Error('a crowd has people');
 
-  const everybody = await scene.group(admin, 'Everybody', names.slice(1), people);
-  const own: string[][] = people.map(() => [everybody.id]);
+  const circle = people.slice(0, inTheGroup);
+  const group = await scene.group(admin, 'Circle', names.slice(1, inTheGroup), circle);
+  const own: string[][] = people.map((person) => (circle.includes(person) ? [group.id] : []));
   for (let pair = 0; pair < pairs; pair++) {
     const members = people.slice(pair * 2, pair * 2 + 2);
     const [one] = members;
@@ -38,6 +41,6 @@ export const crowd = async (scene: Scene, random: Random, { pairs, underWay, res
   const load = new Load(random, underWay);
   people.forEach((person, index) => load.add(person, own[index] ?? []));
   people.slice(0, rest).forEach((person, index) => load.add(scene.rest(names[index] ?? '', person), own[index] ?? []));
-  load.addTurnstile(admin, everybody.id, 'guest');
+  load.addTurnstile(admin, group.id, 'guest');
   return load;
 };

@@ -17,12 +17,14 @@ const spiteful: readonly unknown[] = [
   '\u202egnp.exe',
   'e\u0301'.repeat(500),
   '__proto__',
-  { __proto__: null, constructor: { prototype: {} } },
+  { constructor: { prototype: {} } },
   'x'.repeat(5_000),
   '../../etc/passwd',
   "'; DROP TABLE event; --",
   'NaN',
 ];
+
+const spitefulNames = ['', '\u0000', '\ud800', '__proto__', 'constructor', 'toString', '0', 'x'.repeat(500)] as const;
 
 const spitefulTexts: readonly string[] = [
   '{"__proto__":{"admin":true},"type":"ping"}',
@@ -46,7 +48,7 @@ export const mutateBody = (body: object, random: Random): string => {
 
 const mutateIn = (body: object, random: Random): object => {
   const entries: [string, unknown][] = Object.entries(body);
-  if (entries.length === 0) return { [String(random.oneOf(spiteful))]: random.oneOf(spiteful) };
+  if (entries.length === 0) return { [random.oneOf(spitefulNames)]: random.oneOf(spiteful) };
   const at = random.between(0, entries.length - 1);
   const [name, value] = entries[at] ?? ['', null];
   if (typeof value === 'object' && value !== null && !Array.isArray(value) && random.next() < 0.6) {
@@ -58,7 +60,7 @@ const mutateIn = (body: object, random: Random): object => {
     case 1:
       return Object.fromEntries(entries.filter((_, index) => index !== at));
     case 2:
-      return { ...body, [`${name}${String(random.oneOf(spiteful)).slice(0, 20)}`]: value };
+      return { ...body, [`${name}${random.oneOf(spitefulNames)}`]: value };
     default:
       return { ...body, [name]: typeof value === 'string' ? mutateText(value, random) : [value, value] };
   }
