@@ -95,30 +95,34 @@ export const appendContract = (name: string, its: LogUnderTest): void => {
       expect(await its.log.readStream(chat.stream, 0, 'forwards', 10)).toHaveLength(3);
     });
 
-    test('D7: of 64 writers on one stream one wins each revision, and a won append may be repeated', async () => {
-      const chat = newChat(its.keys);
-      const won: { readonly event: NewEvent; readonly at: number; readonly answer: AppendOutcome }[] = [];
-      let attempts = 0;
-      await Promise.all(
-        Array.from({ length: 64 }, async () => {
-          let expected = -1;
-          while (attempts++ < attemptsAtOnce) {
-            const event = chat.message();
-            const answer = await its.log.append(chat.stream, [event], expected);
-            if (answer.outcome === 'appended') won.push({ event, at: expected, answer });
-            else if (answer.outcome !== 'conflict') throw new Error(`answered ${answer.outcome}`);
-            expected = answer.outcome === 'appended' ? answer.revision : answer.actualRevision;
-          }
-        }),
-      );
-      const stored = await its.log.readStream(chat.stream, 0, 'forwards', 10_000);
-      const byRevision = won.toSorted((one, other) => one.at - other.at);
-      expect(stored.map(({ eventId }) => eventId)).toEqual(byRevision.map(({ event }) => event.eventId));
-      expect(byRevision.map(({ at }) => at)).toEqual(stored.map((_, index) => index - 1));
-      for (const { event, at, answer } of byRevision.filter((_, index) => index % 50 === 0)) {
-        expect(await its.log.append(chat.stream, [event], at)).toEqual(answer);
-      }
-    });
+    test(
+      'D7: of 64 writers on one stream one wins each revision, and a won append may be repeated',
+      { timeout: 60_000 },
+      async () => {
+        const chat = newChat(its.keys);
+        const won: { readonly event: NewEvent; readonly at: number; readonly answer: AppendOutcome }[] = [];
+        let attempts = 0;
+        await Promise.all(
+          Array.from({ length: 64 }, async () => {
+            let expected = -1;
+            while (attempts++ < attemptsAtOnce) {
+              const event = chat.message();
+              const answer = await its.log.append(chat.stream, [event], expected);
+              if (answer.outcome === 'appended') won.push({ event, at: expected, answer });
+              else if (answer.outcome !== 'conflict') throw new Error(`answered ${answer.outcome}`);
+              expected = answer.outcome === 'appended' ? answer.revision : answer.actualRevision;
+            }
+          }),
+        );
+        const stored = await its.log.readStream(chat.stream, 0, 'forwards', 10_000);
+        const byRevision = won.toSorted((one, other) => one.at - other.at);
+        expect(stored.map(({ eventId }) => eventId)).toEqual(byRevision.map(({ event }) => event.eventId));
+        expect(byRevision.map(({ at }) => at)).toEqual(stored.map((_, index) => index - 1));
+        for (const { event, at, answer } of byRevision.filter((_, index) => index % 50 === 0)) {
+          expect(await its.log.append(chat.stream, [event], at)).toEqual(answer);
+        }
+      },
+    );
 
     test('without the key of its subject is refused and writes nothing', async () => {
       const chat = newChat(its.keys);

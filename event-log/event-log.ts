@@ -45,6 +45,9 @@ export interface EventLog {
   /** The same for a cursor; `null` lies before the first event. `unknown` if it names no log of this line. */
   locateCursor(cursor: Cursor | null): Located;
 
+  /** The position of a place that this log gave out. */
+  positionAt(place: number): LogPosition;
+
   /** Follows the log from a place given by `locate`; see `Tail`. */
   tail(options: TailOptions): Tail;
 

@@ -1,11 +1,10 @@
-import { eventTypes, keySubjectOf, type NewEvent, type RecordedEvent } from '../schemas/events.ts';
+import { eventTypes, type NewEvent, type RecordedEvent } from '../schemas/events.ts';
 import type { Cursor, LogPosition } from '../schemas/position.ts';
-import { isChained, kindOf, logStream, type StreamKind, type StreamName } from '../schemas/streams.ts';
-import { BoundedMap } from './bounded-map.ts';
-import { checksumOf, firstLink, linkOf, noLink } from './chain.ts';
-import { decodeEvent, encodeEvent, personalBytes, type Personal } from './codec.ts';
+import { logStream, type StreamName } from '../schemas/streams.ts';
+import { Appender } from './appender.ts';
+import { decodeEvent } from './codec.ts';
 import type { DataKeys } from './data-keys.ts';
-import { pooledNonces, type Nonces, type RandomBytes } from './encryption.ts';
+import type { RandomBytes } from './encryption.ts';
 import { keyNamesIn, parseEnvelope } from './envelope.ts';
 import { epochEvent, Epochs } from './epochs.ts';
 import {
@@ -17,7 +16,7 @@ import {
   type Tail,
   type TailOptions,
 } from './event-log.ts';
-import type { AppendPriority, EncodedEvent, LogStore, StoredEvent } from './log-store.ts';
+import type { LogStore, StoredEvent } from './log-store.ts';
 import { RecentEvents, type RecentEventsLimits } from './recent-events.ts';
 import { LogTail, type TailSource } from './tail.ts';
 
@@ -32,23 +31,7 @@ export interface EventLogDependencies {
 }
 
 const recentByDefault: RecentEventsLimits = { events: 16_384, bytes: 32 * 1_048_576 };
-const rememberedTails = 65_536;
 const noKeys: ReadonlyMap<string, never> = new Map<string, never>();
-
-const priorities: Readonly<Record<StreamKind, AppendPriority>> = {
-  conversation: 0,
-  user: 0,
-  reservation: 0,
-  parley: 0,
-  audit: 0,
-  receipts: 1,
-  presence: 2,
-};
-
-interface ChainTail {
-  readonly revision: number;
-  readonly link: Uint8Array;
-}
 
 const asText = (link: Uint8Array): string | null =>
   link.length === 0 ? null : Buffer.from(link.buffer, link.byteOffset, link.length).toString('base64url');
@@ -57,21 +40,16 @@ const asText = (link: Uint8Array): string | null =>
 class StoredEventLog implements EventLog {
   readonly #store: LogStore;
   readonly #keys: DataKeys;
-  readonly #nonces: Nonces;
+  readonly #appender: Appender;
   readonly #epochs = new Epochs();
   readonly #recent: RecentEvents;
   readonly #tailSource: TailSource;
-  /** A batch that is given again keeps its ciphertext, so that a repeat after an unknown fate is the same bytes. */
-  readonly #envelopes = new WeakMap<NewEvent, { readonly stream: StreamName; readonly envelope: Buffer }>();
-  readonly #chainTails = new BoundedMap<StreamName, ChainTail>(rememberedTails);
-  /** The append under way to each stream: the next one waits for it, for its link needs the one before. */
-  readonly #turns = new Map<StreamName, Promise<undefined>>();
   #closed = false;
 
   constructor({ store, keys, clock, randomBytes, recent = recentByDefault }: EventLogDependencies) {
     this.#store = store;
     this.#keys = keys;
-    this.#nonces = pooledNonces(randomBytes);
+    this.#appender = new Appender(store, keys, randomBytes);
     this.#recent = new RecentEvents(recent, store.head());
     this.#tailSource = {
       recent: this.#recent,
@@ -110,99 +88,13 @@ class StoredEventLog implements EventLog {
 
   async append(stream: StreamName, events: readonly NewEvent[], expectedRevision: number): Promise<AppendOutcome> {
     if (events.length === 0) throw new RangeError('an append holds at least one event');
-    const before = this.#turns.get(stream);
-    const turn = Promise.withResolvers<undefined>();
-    this.#turns.set(stream, turn.promise);
-    try {
-      if (before !== undefined) await before;
-      return await this.#appendInTurn(stream, events, expectedRevision);
-    } catch (thrown) {
-      return { outcome: 'unknown', cause: thrown instanceof Error ? thrown : new Error(String(thrown)) };
-    } finally {
-      if (this.#turns.get(stream) === turn.promise) this.#turns.delete(stream);
-      turn.resolve(undefined);
+    if (!Number.isSafeInteger(expectedRevision) || expectedRevision < -1) {
+      throw new RangeError(`${expectedRevision} is not a revision to expect`);
     }
-  }
-
-  async #appendInTurn(
-    stream: StreamName,
-    events: readonly NewEvent[],
-    expectedRevision: number,
-  ): Promise<AppendOutcome> {
-    const envelopes: Buffer[] = [];
-    for (const event of events) {
-      const envelope = this.#encodedBefore(stream, event) ?? (await this.#encode(stream, event));
-      if (envelope === undefined) return { outcome: 'refused', why: 'key_missing' };
-      envelopes.push(envelope);
-    }
-    let link = noLink;
-    if (isChained(stream)) {
-      const before =
-        this.#rememberedLink(stream, expectedRevision) ?? (await this.#storedLink(stream, expectedRevision));
-      if ('outcome' in before) return before;
-      link = before.link;
-    }
-    const encoded = events.map((plain, index): EncodedEvent => {
-      const envelope = envelopes[index] ?? noLink;
-      if (link !== noLink) link = linkOf(link, envelope);
-      return { envelope, link, checksum: checksumOf(envelope, expectedRevision + 1 + index, link), plain };
-    });
-    const outcome = await this.#store.append({
-      stream,
-      expectedRevision,
-      priority: priorities[kindOf(stream)],
-      events: encoded,
-    });
-    return this.#settled(stream, outcome);
-  }
-
-  #settled(stream: StreamName, outcome: Awaited<ReturnType<LogStore['append']>>): AppendOutcome {
-    if (outcome.outcome !== 'appended') {
-      if (outcome.outcome !== 'refused') this.#chainTails.delete(stream);
-      return outcome;
-    }
+    const outcome = await this.#appender.append(stream, events, expectedRevision);
+    if (outcome.outcome !== 'appended') return outcome;
     const { revision, n, links } = outcome;
-    const link = links.at(-1) ?? noLink;
-    const remembered = this.#chainTails.get(stream);
-    if (link.length > 0 && (remembered === undefined || remembered.revision < revision)) {
-      this.#chainTails.set(stream, { revision, link });
-    }
     return { outcome: 'appended', revision, position: this.#epochs.positionOf(n), links: links.map(asText) };
-  }
-
-  #encodedBefore(stream: StreamName, event: NewEvent): Buffer | undefined {
-    const encoded = this.#envelopes.get(event);
-    return encoded?.stream === stream ? encoded.envelope : undefined;
-  }
-
-  /** Undefined if the subject of the personal fields has no key. */
-  async #encode(stream: StreamName, event: NewEvent): Promise<Buffer | undefined> {
-    const clear = personalBytes(event.event);
-    const subject = clear === undefined ? undefined : keySubjectOf(stream, event.event);
-    let personal: Personal | undefined;
-    if (clear !== undefined && subject !== undefined) {
-      const key = this.#keys.keyInMemory(subject) ?? (await this.#keys.keyOf(subject));
-      if (key === undefined) return undefined;
-      personal = { key, clear };
-    }
-    const envelope = encodeEvent(stream, event, personal, this.#nonces);
-    this.#envelopes.set(event, { stream, envelope });
-    return envelope;
-  }
-
-  /**
-   * The link that an append continues. Where the stream has gone on past it, any will do: revisions never go back, so
-   * the store can only answer that the append conflicts or repeats what stands there.
-   */
-  #rememberedLink(stream: StreamName, expectedRevision: number): { readonly link: Uint8Array } | undefined {
-    if (expectedRevision === -1) return { link: firstLink };
-    const tail = this.#chainTails.get(stream);
-    return tail !== undefined && tail.revision >= expectedRevision ? tail : undefined;
-  }
-
-  async #storedLink(stream: StreamName, revision: number): Promise<{ readonly link: Uint8Array } | AppendOutcome> {
-    const [newest] = await this.#store.readStream(stream, revision, 'backwards', 1);
-    return newest?.revision === revision ? newest : { outcome: 'conflict', actualRevision: newest?.revision ?? -1 };
   }
 
   async readStream(
@@ -263,6 +155,10 @@ class StoredEventLog implements EventLog {
 
   locate(position: LogPosition): Located {
     return this.#epochs.locate(position, this.#recent.head);
+  }
+
+  positionAt(place: number): LogPosition {
+    return this.#epochs.positionOf(this.#epochs.nAt(place));
   }
 
   locateCursor(cursor: Cursor | null): Located {

@@ -51,6 +51,7 @@ export const readContract = (name: string, its: LogUnderTest): void => {
       expect(await revisions(8, 'forwards', 5)).toEqual([8, 9]);
       expect(await revisions(10, 'forwards', 5)).toEqual([]);
       expect(await revisions('end', 'backwards', 2)).toEqual([9, 8]);
+      expect(await revisions('end', 'forwards', 2)).toEqual([9]);
       expect(await revisions(1, 'backwards', 5)).toEqual([1, 0]);
       expect(await revisions(25, 'backwards', 2)).toEqual([9, 8]);
       expect(await revisions(0, 'forwards', 0)).toEqual([]);

@@ -29,6 +29,7 @@ const reading = (database: DatabaseSync): LogReader => {
   const backwards = database.prepare(
     `SELECT ${columns} FROM event WHERE stream = ? AND revision <= ? ORDER BY revision DESC LIMIT ?`,
   );
+  const lastRevision = database.prepare('SELECT max(revision) AS revision FROM event WHERE stream = ?');
   const streamName = database.prepare('SELECT name FROM stream WHERE no = ?');
   const typeName = database.prepare('SELECT name FROM event_type WHERE no = ?');
   const numberOf = streamNumber(database);
@@ -105,10 +106,13 @@ const reading = (database: DatabaseSync): LogReader => {
   ): StoredEvent[] => {
     const found: Row | undefined = numberOf.get(stream);
     if (found === undefined) return [];
+    const no = integerIn(found, 'no');
+    // Before the page, so that the page reaches at least as far: what is appended between the two does no harm.
+    const last = integerIn(lastRevision.get(no), 'revision');
+    const first = from === 'end' || (direction === 'backwards' && from > last) ? last : from;
     const statement = direction === 'forwards' ? forwards : backwards;
-    const rows = statement.all(integerIn(found, 'no'), from === 'end' ? Number.MAX_SAFE_INTEGER : from, limit);
-    const events = rows.map(inPlace);
-    checkStreamPage(stream, from, direction, events);
+    const events = statement.all(no, first, limit).map(inPlace);
+    checkStreamPage({ stream, first, direction, limit, last }, events);
     return events;
   };
 

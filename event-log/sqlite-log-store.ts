@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { LogUnusable } from './event-log.ts';
 import type { LogStore } from './log-store.ts';
@@ -33,8 +33,9 @@ export const openSqliteLogStore = async ({ directory }: SqliteLogStoreOptions): 
   refuseOldSqlite(process.versions['sqlite']);
   try {
     makeDirectory(directory);
+    accessSync(directory, constants.W_OK);
   } catch (cause) {
-    throw new LogUnusable(`${directory} cannot be made: ${asError(cause).message}`, { cause });
+    throw new LogUnusable(`${directory} cannot be written: ${asError(cause).message}`, { cause });
   }
   const lock = lockDirectory(directory, process.pid);
   const reader = startReadThread(logFile(directory));

@@ -86,11 +86,8 @@ export const startWriteThread = async (file: string): Promise<WriteThread> => {
       settled.push({ append, answer });
       if (answer.outcome !== 'appended') continue;
       const { stream, events, expectedRevision } = append.request;
-      const before = answer.n - events.length;
-      for (const [index, event] of events.entries()) {
-        committed.push({ ...event, stream, revision: expectedRevision + 1 + index, n: before + 1 + index });
-      }
-      last = answer.n;
+      let revision = expectedRevision;
+      for (const event of events) committed.push({ ...event, stream, revision: ++revision, n: ++last });
     }
     if (committed.length > 0) listener(committed);
     for (const { append, answer } of settled) append.resolve(outcomeOf(append, answer));

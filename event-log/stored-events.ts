@@ -20,26 +20,33 @@ export const checkLogPage = (after: number, events: readonly StoredEvent[]): voi
 
 const sameBytes = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
 
-/** A page of one stream: the events of that stream, from `from` on, without a hole, each linked to the one before it. */
-export const checkStreamPage = (
-  stream: StreamName,
-  from: number | 'end',
-  direction: 'forwards' | 'backwards',
-  events: readonly StoredEvent[],
-): void => {
-  const step = direction === 'forwards' ? 1 : -1;
-  const first = events[0]?.revision ?? 0;
-  let revision = from === 'end' || (direction === 'backwards' && first < from) ? first : from;
+export interface StreamPage {
+  readonly stream: StreamName;
+  /** The revision that the page begins with, if it is there. */
+  readonly first: number;
+  readonly direction: 'forwards' | 'backwards';
+  readonly limit: number;
+  /** The stream's last revision, taken before the page was read. */
+  readonly last: number;
+}
+
+/** A page of one stream: of its events all that belong there, each linked to the one before it. */
+export const checkStreamPage = (page: StreamPage, events: readonly StoredEvent[]): void => {
+  const { stream, first, direction, limit, last } = page;
+  const forwards = direction === 'forwards';
+  let revision = first;
   for (const event of events) {
-    if (event.stream !== stream)
-      throw new LogDamaged(`it belongs to ${event.stream}, not to ${stream}`, { n: event.n });
+    const { n } = event;
+    if (event.stream !== stream) throw new LogDamaged(`it belongs to ${event.stream}, not to ${stream}`, { n });
     if (event.revision !== revision) {
-      throw new LogDamaged(`${stream} has no event ${revision}; the next is ${event.revision}`, { n: event.n });
+      throw new LogDamaged(`${stream} has no event ${revision}; the next is ${event.revision}`, { n });
     }
     checkEvent(event);
-    revision += step;
+    revision += forwards ? 1 : -1;
   }
-  if (isChained(stream)) checkLinks(direction === 'forwards' ? events : events.toReversed());
+  const isShort = events.length < limit && (forwards ? revision <= last : revision >= 0);
+  if (isShort) throw new LogDamaged(`${stream} has no event ${revision}, though it reaches to ${last}`);
+  if (isChained(stream)) checkLinks(forwards ? events : events.toReversed());
 };
 
 const checkLinks = (events: readonly StoredEvent[]): void => {
