@@ -18,6 +18,9 @@ export interface FollowProgress {
   end(): void;
 }
 
+/** A timer takes no more. */
+const longestTimerMs = 2 ** 31 - 1;
+
 interface Waiter {
   readonly place: number;
   readonly answer: (reached: boolean) => void;
@@ -44,7 +47,7 @@ export const progressOf = (eventLog: EventLog, clock: Clock): FollowProgress => 
 
   const untilDeadline = async (waiter: Waiter, deadline: number): Promise<void> => {
     for (let left = deadline - clock.monotonic(); left > 0; left = deadline - clock.monotonic()) {
-      await pause(Math.ceil(left), undefined, { ref: false });
+      await pause(Math.ceil(Math.min(left, longestTimerMs)), undefined, { ref: false });
       if (!waiters.has(waiter)) return;
     }
     waiters.delete(waiter);

@@ -36,7 +36,8 @@ export const historyQueries = (db: DatabaseSync) => {
     WHERE member.conversation = ? AND role IS NOT NULL ORDER BY since, rank`);
   const profile = db.prepare('SELECT id, display_name, status_text, erased FROM user WHERE id = ? AND registered = 1');
   const blocks = db.prepare('SELECT id FROM block JOIN user ON user.no = blocked WHERE block.user = ? ORDER BY id');
-  const command = db.prepare(`SELECT revision FROM command JOIN conversation ON conversation.no = command.conversation
+  const command =
+    db.prepare(`SELECT command.revision FROM command JOIN conversation ON conversation.no = command.conversation
     WHERE conversation.id = ? AND command.id = ?`);
   const position = db.prepare('SELECT place FROM position');
 

@@ -97,7 +97,7 @@ const applyWithout = (batch: FollowedBatch, newlyParked: Map<StreamName, ParkedS
       for (const event of events) {
         const place = placeIn(batch, event);
         if (place <= reached || parked.has(event.stream)) continue;
-        if (newlyParked.has(event.stream)) continue;
+        if (event.position.n >= (newlyParked.get(event.stream)?.n ?? Infinity)) continue;
         write(event, place);
       }
       for (const { stream, n, revision, error } of newlyParked.values()) storeParked.run(stream, n, revision, error);
