@@ -52,8 +52,7 @@ const openConversation = async (port: number): Promise<string> => {
   await ask(port, signToken('ben', 'bench'), null);
   const frame = { type: 'start-direct', commandId: newId(), with: { name: 'ben' } };
   const answer = await ask(port, signToken('ann', 'bench'), frame);
-  if (answer.type !== 'accepted' || answer.conversationId === undefined)
-    throw new Error(`no conversation: ${JSON.stringify(answer)}`);
+  if (answer.type !== 'accepted') throw new Error(`no conversation: ${JSON.stringify(answer)}`);
   return answer.conversationId;
 };
 

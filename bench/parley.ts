@@ -65,8 +65,7 @@ export const openPairs = async (port: number, count: number): Promise<DriverClie
   return inTurns(tokens, async (token, index) => {
     const frame = { type: 'start-direct', commandId: newId(), with: { name: `user ${index ^ 1}` } };
     const answer = await ask(port, token, frame);
-    if (answer.type !== 'accepted' || answer.conversationId === undefined)
-      throw new Error(`no conversation: ${JSON.stringify(answer)}`);
+    if (answer.type !== 'accepted') throw new Error(`no conversation: ${JSON.stringify(answer)}`);
     return { token, conversationId: answer.conversationId };
   });
 };
