@@ -58,7 +58,7 @@ export const searchReader = (
     const hits: SearchHit[] = [];
     const stopped = (place: number) =>
       ({ ...nothing, hits, nextCursor: encodeSearchCursor(place), complete: false }) as const;
-    for (const row of shardsBelow.all(shardOf(below))) {
+    for (const row of shardsBelow.all(shardOf(below - 1))) {
       const shard = Number(row['shard']);
       for (const found of inShard(shard).iterate({ ...parameters, below })) {
         const hit = hitOf(found, query);
