@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { KeySubject } from '../schemas/events.ts';
 import { conversationId, userId } from '../schemas/ids.ts';
+import { logId } from '../schemas/position.ts';
 import type { AccountsStore } from './accounts-store.ts';
 
 export interface AccountsUnderTest {
@@ -100,6 +101,21 @@ export const accountsStoreContract = (name: string, prepare: () => Promise<Accou
       const subject = someUser();
       await store.destroyKey(subject);
       expect(await store.createKey(subject)).toBe('destroyed');
+    });
+
+    test('remembers whose keys were destroyed, and up to where the log was looked through for them', async () => {
+      const [gone, stays] = [someUser(), someUser()];
+      await store.createKey(gone);
+      await store.createKey(stays);
+      expect(await store.destroyed()).toEqual([]);
+      expect(await store.erasedThrough()).toBeNull();
+      await store.destroyKey(gone);
+      const log = logId.parse(id());
+      await store.storeErasedThrough({ log, n: 3 });
+      await store.storeErasedThrough({ log, n: 7 });
+      await reopen();
+      expect(await store.destroyed()).toEqual([gone]);
+      expect(await store.erasedThrough()).toEqual({ log, n: 7 });
     });
 
     test('a destroyed key and its name are gone from the disk', async () => {

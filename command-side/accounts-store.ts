@@ -1,5 +1,6 @@
 import type { DataKeys } from '../event-log/data-keys.ts';
 import type { KeySubject } from '../schemas/events.ts';
+import type { LogPosition } from '../schemas/position.ts';
 
 /**
  * What is mutable, durable and never in the log: for now the data keys and the install key.
@@ -14,6 +15,13 @@ export interface AccountsStore extends DataKeys {
 
   /** Destroys a subject's key for ever and leaves a tombstone. Repeating it changes nothing. */
   destroyKey(subject: KeySubject): Promise<void>;
+
+  /** Every subject whose key was destroyed. */
+  destroyed(): Promise<readonly KeySubject[]>;
+
+  /** Up to where the log was looked through for erased users; null: not at all. */
+  erasedThrough(): Promise<LogPosition | null>;
+  storeErasedThrough(position: LogPosition): Promise<void>;
 
   /** 32 random bytes made with the store: ids of outside users derive from it. */
   readonly installKey: Uint8Array;

@@ -127,7 +127,7 @@ test('D4: a full disk refuses what is new by name and still answers what is in t
     [commands.send(conversation, 'no room'), before].map((command) => commands.handler.submit(ada, command)),
   );
   expect(answers.map(codeOf)).toEqual(['storage_full', 'accepted']);
-  expect(answers.map((answer) => answer.ok && answer.accepted.chain)).toEqual([false, first.chain]);
+  expect(answers.map((answer) => answer.ok && accepted(answer).chain)).toEqual([false, first.chain]);
   faults.set(undefined);
   expect(accepted(await commands.handler.submit(ada, commands.send(conversation, 'room'))).seq).toBe(2);
 });
@@ -193,8 +193,10 @@ const delegating = (log: EventLog): EventLog => ({
   readStream: (...asked) => log.readStream(...asked),
   head: () => log.head(),
   locate: (position) => log.locate(position),
+  positionAt: (place) => log.positionAt(place),
   locateCursor: (cursor) => log.locateCursor(cursor),
   tail: (options) => log.tail(options),
+  forgetRecent: () => log.forgetRecent(),
   soleWriter: log.soleWriter,
   failed: log.failed,
   close: () => log.close(),

@@ -88,6 +88,11 @@ export const openSqliteAccountsStore = async (options: SqliteAccountsOptions): P
         destroying.delete(subject);
       }
     },
+    destroyed: () => worker.call('destroyed', null),
+    erasedThrough: () => worker.call('erasedThrough', null),
+    async storeErasedThrough(position) {
+      await worker.call('storeErasedThrough', position);
+    },
     close: () => worker.close(),
   };
 };

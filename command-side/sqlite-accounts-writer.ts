@@ -3,6 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { inTransaction, openSqliteFile } from './sqlite-file.ts';
 import { serveCalls } from './sqlite-worker.ts';
 import type { KeySubject } from '../schemas/events.ts';
+import { logId, type LogPosition } from '../schemas/position.ts';
 
 export interface StoredKey {
   readonly subject: KeySubject;
@@ -14,6 +15,9 @@ export interface AccountsCalls {
   installKey: { ask: null; answer: Uint8Array };
   createKey: { ask: KeySubject; answer: { outcome: 'created' | 'exists' | 'destroyed'; key: StoredKey | undefined } };
   destroyKey: { ask: KeySubject; answer: null };
+  destroyed: { ask: null; answer: readonly KeySubject[] };
+  erasedThrough: { ask: null; answer: LogPosition | null };
+  storeErasedThrough: { ask: LogPosition; answer: null };
   keyOf: { ask: KeySubject; answer: StoredKey | undefined };
   keysNamed: { ask: readonly string[]; answer: readonly StoredKey[] };
 }
@@ -28,10 +32,11 @@ const schema = `
     key BLOB CHECK (length(key) = 32),
     CHECK ((name IS NULL) = (key IS NULL)),
     PRIMARY KEY (kind, id)
-  ) STRICT, WITHOUT ROWID`;
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE erased_through (one INTEGER PRIMARY KEY CHECK (one = 1), log TEXT NOT NULL, n INTEGER NOT NULL) STRICT`;
 
 const { path } = workerData as { path: string };
-const db = openSqliteFile({ path, applicationId: 0x70616363, synchronous: 'FULL', schema, schemaVersion: 1 });
+const db = openSqliteFile({ path, applicationId: 0x70616363, synchronous: 'FULL', schema, schemaVersion: 2 });
 db.prepare('INSERT OR IGNORE INTO install (id, key) VALUES (1, ?)').run(randomBytes(32));
 
 const selectInstallKey = db.prepare('SELECT key FROM install');
@@ -41,6 +46,9 @@ const selectNamed = db.prepare('SELECT kind, id, name, key FROM data_keys WHERE 
 const destroy = db.prepare(`
   INSERT INTO data_keys (kind, id, name, key) VALUES (?, ?, NULL, NULL)
   ON CONFLICT (kind, id) DO UPDATE SET name = NULL, key = NULL`);
+const selectDestroyed = db.prepare('SELECT kind, id FROM data_keys WHERE key IS NULL ORDER BY kind, id');
+const selectErasedThrough = db.prepare('SELECT log, n FROM erased_through');
+const setErasedThrough = db.prepare('INSERT OR REPLACE INTO erased_through (one, log, n) VALUES (1, ?, ?)');
 const truncateWal = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
 
 const rowOf = (subject: KeySubject): [kind: string, id: Uint8Array] => {
@@ -48,12 +56,14 @@ const rowOf = (subject: KeySubject): [kind: string, id: Uint8Array] => {
   return [subject.slice(0, colon), Buffer.from(subject.slice(colon + 1), 'base64url')];
 };
 
+const subjectIn = (row: Record<string, unknown>): KeySubject =>
+  `${String(row['kind'])}:${Buffer.from(row['id'] as Uint8Array).toString('base64url')}` as KeySubject;
+
 const storedKey = (row: Record<string, unknown> | undefined): StoredKey | undefined => {
   if (row === undefined || !(row['name'] instanceof Uint8Array) || !(row['key'] instanceof Uint8Array))
     return undefined;
-  const id = Buffer.from(row['id'] as Uint8Array).toString('base64url');
   return {
-    subject: `${String(row['kind'])}:${id}` as KeySubject,
+    subject: subjectIn(row),
     name: Buffer.from(row['name']).toString('base64url'),
     key: row['key'],
   };
@@ -73,6 +83,15 @@ serveCalls<AccountsCalls>({
     },
     destroyKey(subject) {
       destroy.run(...rowOf(subject));
+      return null;
+    },
+    destroyed: () => selectDestroyed.all().map(subjectIn),
+    erasedThrough() {
+      const row = selectErasedThrough.get();
+      return row === undefined ? null : { log: logId.parse(row['log']), n: Number(row['n']) };
+    },
+    storeErasedThrough({ log, n }) {
+      setErasedThrough.run(log, n);
       return null;
     },
     keyOf: (subject) => storedKey(selectKey.get(...rowOf(subject))),

@@ -51,6 +51,9 @@ export interface EventLog {
   /** Follows the log from a place given by `locate`; see `Tail`. */
   tail(options: TailOptions): Tail;
 
+  /** To be called when a key was destroyed: what was read with it is not given out from memory any more. */
+  forgetRecent(): void;
+
   /** Whether no other process can append: then a cached tail of a stream is the tail. */
   readonly soleWriter: boolean;
 

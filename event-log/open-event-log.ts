@@ -169,6 +169,10 @@ class StoredEventLog implements EventLog {
     return new LogTail(this.#tailSource, options);
   }
 
+  forgetRecent(): void {
+    this.#recent.clear();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const wakeUp of this.#tailSource.wakeUps) wakeUp();

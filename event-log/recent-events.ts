@@ -55,6 +55,10 @@ export class RecentEvents {
     while (this.#bytes > this.#limits.bytes) this.#drop();
   }
 
+  clear(): void {
+    while (this.#first < this.#next) this.#drop();
+  }
+
   #drop(): void {
     const slot = this.#first % this.#limits.events;
     this.#bytes -= this.#slots[slot]?.bytes ?? 0;

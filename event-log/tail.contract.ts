@@ -48,6 +48,20 @@ export const tailContract = (name: string, its: LogUnderTest): void => {
       }
     });
 
+    test('gives out nothing from memory that was read with a key since destroyed', async () => {
+      const chat = newChat(its.keys);
+      await appendAll(its.log, chat.stream, [chat.message('canary')], -1);
+      const told = async (): Promise<string> => JSON.stringify(await pullUntil(its.follow(), isCaughtUp));
+      expect(await told()).toContain('canary');
+      its.keys.destroy(`user:${chat.author}`);
+      its.log.forgetRecent();
+      expect(await told()).not.toContain('canary');
+      const live = its.follow();
+      await pullUntil(live, isCaughtUp);
+      await appendAll(its.log, chat.receipts, [receipt(chat.author, 1)], -1);
+      expect(eventsIn([await live.pull()])).toHaveLength(1);
+    });
+
     test('gives only the kinds asked for, and says how far it looked past the others', async () => {
       const chat = newChat(its.keys);
       await appendAll(its.log, chat.stream, [chat.message()], -1);

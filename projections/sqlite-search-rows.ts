@@ -53,9 +53,17 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
     'UPDATE messages SET type = ?, content = ? WHERE conversation = ? AND seq = ? RETURNING place',
   );
   const removeMessage = db.prepare('DELETE FROM messages WHERE conversation = ? AND seq = ? RETURNING place');
+  const markErased = db.prepare('UPDATE users SET erased = 1 WHERE key = ?');
+  const selectErased = db.prepare('SELECT key FROM users WHERE erased = 1');
   const removeAllOf = db.prepare('DELETE FROM messages WHERE sender = ? RETURNING place');
   const removeConversation = db.prepare('DELETE FROM messages WHERE conversation = ? RETURNING place');
   const park = db.prepare('UPDATE conversations SET parked = ? WHERE key = ?');
+
+  let erasedUsers: Set<number> | undefined;
+  const isErased = (user: number): boolean => {
+    erasedUsers ??= new Set(selectErased.all().map((row) => Number(row['key'])));
+    return erasedUsers.has(user);
+  };
 
   const terms = (place: number): TermsStatements => {
     const shard = shardOf(place);
@@ -88,6 +96,8 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
           const { content, seq, time } = change;
           const conversation = conversationKey.of(change.conversationId);
           const sender = userKey.of(change.by);
+          // It was under way when its author was erased: its key is gone soon, and a rebuild will not see it.
+          if (isErased(sender)) return;
           addMessage.run(
             ...[place, conversation, seq, sender, time, blobOfUuid(change.messageId)],
             ...[content.type, stored(content)],
@@ -124,9 +134,13 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
         case 'unblocked':
           removeBlock.run(userKey.of(change.by), userKey.of(change.userId));
           return;
-        case 'author-erased':
-          erase(removeAllOf.all(userKey.of(change.userId)));
+        case 'author-erased': {
+          const user = userKey.of(change.userId);
+          markErased.run(user);
+          erasedUsers = undefined;
+          erase(removeAllOf.all(user));
           return;
+        }
       }
     },
     forgetConversation(conversationId) {
@@ -139,6 +153,7 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
     forgetCached() {
       userKey.forgetCached();
       conversationKey.forgetCached();
+      erasedUsers = undefined;
       shards.clear();
     },
   };
