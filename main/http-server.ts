@@ -16,7 +16,14 @@ export const httpServer = (limits: Limits): FastifyInstance => {
     // While closing, requests under way are answered by the routes, in our words: `draining`, and when to come back.
     return503OnClosing: false,
     keepAliveTimeout: 75_000,
+    // A name of 500 characters, percent-encoded.
+    routerOptions: { maxParamLength: 6_000 },
+    frameworkErrors(_error, _request, reply) {
+      void replyProblem(reply, reject('invalid', 'the address is not well formed'));
+    },
     http: {
+      // A token and a search for 1,000 characters, percent-encoded.
+      maxHeaderSize: 32_768,
       headersTimeout: 10_000,
       // Whatever else a client offers to upgrade to (h2c, as curl does) is answered as the request it is.
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',

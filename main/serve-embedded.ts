@@ -1,14 +1,18 @@
 import type { Clock } from '../command-side/clock.ts';
 import { commandSide } from '../command-side/command-side.ts';
 import { randomPool } from '../command-side/random-pool.ts';
+import { resolveUser } from '../command-side/resolve-command.ts';
+import { queryApi } from '../query-api/query-api.ts';
 import { realtime } from '../realtime/realtime.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { serveHealth } from './health.ts';
 import { httpServer } from './http-server.ts';
+import { openInbox, type FollowingInbox } from './open-inbox.ts';
+import { openSearch } from './open-search.ts';
 import { openStores, type Stores } from './open-stores.ts';
 import { tokenIssuer } from './token-issuer.ts';
 
-export interface Serving extends Stores {
+export interface Serving extends Stores, FollowingInbox {
   /** Where it listens, with the port. */
   readonly address: string;
   /** Resolves when it cannot go on. */
@@ -28,10 +32,21 @@ export const serveEmbedded = async (
   const randomBytes = randomPool();
 
   const stores = await openStores(data, { clock, randomBytes, warn }, stack);
-  const deps = { ...stores, clock, randomBytes, limits, report, warn };
+  const views = await openInbox(data, { ...stores, clock, randomBytes, warn }, stack);
+  const deps = { ...stores, ...views, clock, randomBytes, limits, report, warn };
   const commands = commandSide({ ...deps, issuer: tokenIssuer(configuration) });
   stack.defer(() => commands.close());
   await server.register(commands.plugin);
+
+  const { search, searchFollower } = await openSearch(data, deps, stack);
+  const queries = queryApi({
+    ...deps,
+    search,
+    progress: { inbox: views.follower, search: searchFollower },
+    authenticate: commands.signIn,
+    resolveUser: (caller, user) => resolveUser(stores.accounts.installKey, caller, user),
+  });
+  await server.register(queries.plugin);
 
   const sockets = realtime({ ...deps, gateway: commands.gateway, signIn: commands.signIn, allowedOrigins });
   stack.defer(() => sockets.close());
@@ -41,5 +56,5 @@ export const serveEmbedded = async (
   stack.defer(() => server.close());
   stack.defer(() => sockets.drain());
   const failed = Promise.race([stores.eventLog.failed, stores.accounts.failed]);
-  return { ...stores, address: await server.listen({ host, port }), failed };
+  return { ...stores, ...views, address: await server.listen({ host, port }), failed };
 };

@@ -19,16 +19,25 @@ export interface SqliteSearchOptions {
   readonly budgetMs: number;
 }
 
+const startWriter = (path: string): Promise<SqliteWorker<SearchWriterCalls>> =>
+  startSqliteWorker<SearchWriterCalls>(new URL('sqlite-search-writer.ts', import.meta.url), { path });
+
+const startReader = (options: SqliteSearchOptions): Promise<SqliteWorker<SearchReaderCalls>> =>
+  startSqliteWorker<SearchReaderCalls>(new URL('sqlite-search-reader.ts', import.meta.url), options);
+
+/** The end that writes the index, in a thread of its own. */
+export const openSqliteSearchWriter = async (path: string): Promise<ReadModelWriter> =>
+  writerOf(await startWriter(path));
+
+/** The end that is asked, of a file that a writer has opened. */
+export const openSqliteSearchReader = async (options: SqliteSearchOptions): Promise<MessageSearch> =>
+  searchOf(await startReader(options));
+
 /** A search index in a file of its own: a thread that writes it and one that is asked. */
 export const openSqliteSearch = async ({ path, budgetMs }: SqliteSearchOptions): Promise<SqliteSearch> => {
-  const writer = await startSqliteWorker<SearchWriterCalls>(new URL('sqlite-search-writer.ts', import.meta.url), {
-    path,
-  });
+  const writer = await startWriter(path);
   try {
-    const reader = await startSqliteWorker<SearchReaderCalls>(new URL('sqlite-search-reader.ts', import.meta.url), {
-      path,
-      budgetMs,
-    });
+    const reader = await startReader({ path, budgetMs });
     return {
       writer: writerOf(writer),
       search: searchOf(reader),

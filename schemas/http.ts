@@ -8,6 +8,7 @@ import {
   createGroup,
   deleteMessage,
   edit,
+  isUserCommandType,
   leave,
   markFields,
   rename,
@@ -20,7 +21,7 @@ import {
   type UserRef,
 } from './commands.ts';
 import { wellFormed } from './content.ts';
-import { accepted, marked, saved } from './frames.ts';
+import { accepted, errorCode, marked, refusalDetails, saved } from './frames.ts';
 import { commandId, conversationId, seq, userId } from './ids.ts';
 import { invalid, type Parsed } from './parse.ts';
 
@@ -41,11 +42,25 @@ export interface WriteRoute {
   readonly path: string;
   readonly command: Command['type'];
   /** What {params, query, body} must be. */
-  readonly call: z.ZodType;
+  readonly call: WriteCall;
+  /** The body of a 200. */
+  readonly answer: z.ZodObject;
   readonly parse: (raw: RawCall) => Parsed<Command>;
 }
 
-const writeRoute = <Call extends z.ZodType>(
+type WriteCall = z.ZodObject<{ params: z.ZodObject; query: z.ZodObject; body: z.ZodType }>;
+
+/** What a write answers with, status 200. */
+export const acceptedBody = accepted.omit({ type: true, messageId: true, commandId: true });
+export const savedBody = saved.omit({ type: true, commandId: true });
+export const markedBody = marked.omit({ type: true });
+
+const answerOf = (type: Command['type']): z.ZodObject => {
+  if (type === 'mark') return markedBody;
+  return isUserCommandType(type) ? savedBody : acceptedBody;
+};
+
+const writeRoute = <Call extends WriteCall>(
   address: `${WriteRoute['method']} ${string}`,
   command: Command['type'],
   call: Call,
@@ -55,6 +70,7 @@ const writeRoute = <Call extends z.ZodType>(
   path: address.slice(address.indexOf(' ') + 1),
   command,
   call,
+  answer: answerOf(command),
   parse(raw) {
     const reserved = reservedPart(raw.body);
     if (reserved !== undefined) return { ok: false, code: 'unsupported', message: `${reserved} is not supported yet` };
@@ -63,33 +79,33 @@ const writeRoute = <Call extends z.ZodType>(
   },
 });
 
-const none = z.strictObject({});
+export const none = z.strictObject({});
 /** What a DELETE needs stands in its address: not every proxy passes a body on. */
 const noBody = z.undefined('must be empty').optional();
 const idInQuery = z.strictObject({ commandId });
 
-const ofConversation = z.strictObject({ conversationId });
-const seqInPath = z
+export const ofConversation = z.strictObject({ conversationId });
+export const seqInPath = z
   .string()
   .regex(/^[1-9][0-9]{0,14}$/, 'must be the seq of a message')
   .transform(Number)
   .pipe(seq.min(1));
-const ofMessage = z.strictObject({ conversationId, seq: seqInPath });
+export const ofMessage = z.strictObject({ conversationId, seq: seqInPath });
 
 /** In an address a user is its id, or `@` and its name; `issuer` in the query says whose name, unless the caller's. */
-const userInPath = z
+export const userInPath = z
   .string()
   .transform((text) => (text.startsWith('@') ? { name: text.slice(1) } : text))
   .pipe(z.union([userId, z.strictObject({ name: wellFormed.min(1).max(500) })], 'must be a user id, or @ and a name'));
 const ofMember = z.strictObject({ conversationId, user: userInPath });
-const ofUser = z.strictObject({ user: userInPath });
-const issuerInQuery = { issuer: wellFormed.min(1).max(500).optional() };
+export const ofUser = z.strictObject({ user: userInPath });
+export const issuerInQuery = { issuer: wellFormed.min(1).max(500).optional() };
 
-const userNamed = (user: z.infer<typeof userInPath>, issuer: string | undefined): UserRef =>
+export const userNamed = (user: z.infer<typeof userInPath>, issuer: string | undefined): UserRef =>
   typeof user === 'string' || issuer === undefined ? user : { ...user, issuer };
 
 const inPath = { type: true, conversationId: true } as const;
-const conversation = '/v1/conversations/:conversationId';
+export const conversationPath = '/v1/conversations/:conversationId';
 
 export const writeRoutes: readonly WriteRoute[] = [
   writeRoute(
@@ -105,25 +121,25 @@ export const writeRoutes: readonly WriteRoute[] = [
     ({ body }) => ({ type: 'create-group', ...body }),
   ),
   writeRoute(
-    `PUT ${conversation}/name`,
+    `PUT ${conversationPath}/name`,
     'rename',
     z.object({ params: ofConversation, query: none, body: rename.omit(inPath) }),
     ({ params, body }) => ({ type: 'rename', ...params, ...body }),
   ),
   writeRoute(
-    `POST ${conversation}/members`,
+    `POST ${conversationPath}/members`,
     'add-member',
     z.object({ params: ofConversation, query: none, body: addMember.omit(inPath) }),
     ({ params, body }) => ({ type: 'add-member', ...params, ...body }),
   ),
   writeRoute(
-    `DELETE ${conversation}/members/me`,
+    `DELETE ${conversationPath}/members/me`,
     'leave',
     z.object({ params: ofConversation, query: leave.omit(inPath), body: noBody }),
     ({ params, query }) => ({ type: 'leave', ...params, ...query }),
   ),
   writeRoute(
-    `DELETE ${conversation}/members/:user`,
+    `DELETE ${conversationPath}/members/:user`,
     'remove-member',
     z.object({ params: ofMember, query: idInQuery.extend(issuerInQuery), body: noBody }),
     ({ params, query }) => ({
@@ -134,7 +150,7 @@ export const writeRoutes: readonly WriteRoute[] = [
     }),
   ),
   writeRoute(
-    `PUT ${conversation}/members/:user/role`,
+    `PUT ${conversationPath}/members/:user/role`,
     'change-role',
     z.object({
       params: ofMember,
@@ -149,31 +165,31 @@ export const writeRoutes: readonly WriteRoute[] = [
     }),
   ),
   writeRoute(
-    `POST ${conversation}/messages`,
+    `POST ${conversationPath}/messages`,
     'send',
     z.object({ params: ofConversation, query: none, body: send.omit(inPath) }),
     ({ params, body }) => ({ type: 'send', ...params, ...body }),
   ),
   writeRoute(
-    `PUT ${conversation}/messages/:seq`,
+    `PUT ${conversationPath}/messages/:seq`,
     'edit',
     z.object({ params: ofMessage, query: none, body: edit.omit({ ...inPath, seq: true }) }),
     ({ params, body }) => ({ type: 'edit', ...params, ...body }),
   ),
   writeRoute(
-    `DELETE ${conversation}/messages/:seq`,
+    `DELETE ${conversationPath}/messages/:seq`,
     'delete',
     z.object({ params: ofMessage, query: deleteMessage.omit({ ...inPath, seq: true }), body: noBody }),
     ({ params, query }) => ({ type: 'delete', ...params, ...query }),
   ),
   writeRoute(
-    `PUT ${conversation}/marks`,
+    `PUT ${conversationPath}/marks`,
     'mark',
     z.object({ params: ofConversation, query: none, body: z.strictObject(markFields).refine(...saysAMark) }),
     ({ params, body }) => ({ type: 'mark', ...params, ...body }),
   ),
   writeRoute(
-    `PATCH ${conversation}/settings`,
+    `PATCH ${conversationPath}/settings`,
     'change-chat-settings',
     z.object({ params: ofConversation, query: none, body: changeChatSettings.omit(inPath) }),
     ({ params, body }) => ({ type: 'change-chat-settings', ...params, ...body }),
@@ -206,19 +222,15 @@ export const writeRoutes: readonly WriteRoute[] = [
   ),
 ];
 
-/** What a write answers with, status 200. */
-export const acceptedBody = accepted.omit({ type: true, messageId: true, commandId: true });
-export const savedBody = saved.omit({ type: true, commandId: true });
-export const markedBody = marked.omit({ type: true });
-
-/** RFC 9457. */
-export interface Problem {
-  readonly type: 'about:blank';
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly code: string;
-  readonly retryAfterMs?: number;
-  readonly serverTime?: number;
-  readonly limiter?: string;
-}
+/** RFC 9457, with what a client may compute with. */
+export const problem = z
+  .strictObject({
+    type: z.literal('about:blank'),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: errorCode,
+    ...refusalDetails,
+  })
+  .meta({ id: 'Problem' });
+export type Problem = z.infer<typeof problem>;

@@ -1,0 +1,63 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import { replyProblem } from '../command-side/problem.ts';
+import { rateLimit } from '../command-side/rate-limit.ts';
+import { callerOf, restScope, type RestScopeDeps } from '../command-side/rest-scope.ts';
+import { reject, type Rejection } from '../schemas/errors.ts';
+import { readAfterHeader } from '../schemas/http-reads.ts';
+import type { UserId } from '../schemas/ids.ts';
+import type { Limits } from '../schemas/limits.ts';
+import { reads, type ReadsDeps } from './reads.ts';
+import { waitForWrite } from './wait-for-write.ts';
+
+export interface QueryApiDeps extends RestScopeDeps, ReadsDeps {
+  readonly limits: Limits;
+}
+
+export interface QueryApi {
+  /** Every read over REST. */
+  readonly plugin: FastifyPluginAsync;
+  /** Why a read model does not go on; behind is not among it. */
+  readonly checks: () => Readonly<Record<'inbox' | 'search', string>>;
+}
+
+/** Answers from the read models alone, and holds nothing. */
+export const queryApi = (deps: QueryApiDeps): QueryApi => {
+  const { progress, limits, clock } = deps;
+  const allowance = rateLimit(limits.readBurst, limits.readsPerSecond, clock);
+
+  const overLimit = (user: UserId): Rejection | undefined => {
+    const retryAfterMs = allowance.take(user, 1);
+    return retryAfterMs === undefined
+      ? undefined
+      : reject('rate_limited', 'too many reads of one user', { limiter: 'reads', retryAfterMs });
+  };
+
+  const plugin = async (server: FastifyInstance): Promise<void> => {
+    restScope(deps, server);
+    for (const { route, parse } of reads(deps)) {
+      server.get(route.path, async (request, reply) => {
+        const caller = callerOf(request);
+        const limited = overLimit(caller.userId);
+        if (limited !== undefined) return replyProblem(reply, limited);
+        const read = parse(request);
+        if (!read.ok) return replyProblem(reply, read.rejection);
+        const token = request.headers[readAfterHeader];
+        if (token !== undefined) {
+          const unseen = await waitForWrite(String(token), progress[route.readModel], deps);
+          if (unseen !== undefined) return replyProblem(reply, unseen);
+        }
+        const answer = await read.answer(caller);
+        if (!answer.ok) return replyProblem(reply, answer.rejection);
+        return reply.header('cache-control', 'no-store').send(answer.body);
+      });
+    }
+  };
+
+  return {
+    plugin,
+    checks: () => ({
+      inbox: progress.inbox.status().failing ?? 'ok',
+      search: progress.search.status().failing ?? 'ok',
+    }),
+  };
+};
