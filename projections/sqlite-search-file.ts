@@ -60,15 +60,19 @@ export const firstPlaceOf = (shard: number): number => shard * placesOfShard;
 export const termsTable = (shard: number): string => `terms_${shard}`;
 
 /**
- * Without a copy of the text (messages hold it) and over terms that are ready: the ascii tokenizer splits at spaces and
- * leaves all that is not ASCII as it is. `chat` holds the conversation's key as a term, so that the words and the few
- * conversations of a person are intersected inside the index.
+ * Without a copy of the text (messages hold it), over terms that are ready (the ascii tokenizer splits at spaces and leaves
+ * what is not ASCII as it is) and without their order, which would double the size: where the terms of a phrase stand is
+ * seen in the text, which is read anyway to mark them.
  */
 export const createTermsTable = (shard: number): string =>
   `CREATE VIRTUAL TABLE ${termsTable(shard)}
-   USING fts5(words, chat, content='', contentless_delete=1, tokenize='ascii')`;
+   USING fts5(words, content='', contentless_delete=1, tokenize='ascii', detail='none')`;
 
-export const chatTerm = (conversationKey: number): string => `c${conversationKey}`;
+/**
+ * A message's conversation as one of its terms, so that the words and the chats of a person are intersected inside the
+ * index. No text has such a term: it begins with a character for private use.
+ */
+export const chatTerm = (conversationKey: number): string => `\ue000${conversationKey}`;
 
 export const blobOf = (id: string): Uint8Array => Buffer.from(id, 'base64url');
 export const blobOfUuid = (id: string): Uint8Array => Buffer.from(id.replaceAll('-', ''), 'hex');

@@ -9,7 +9,15 @@ import { readPosition } from './sqlite-search-write.ts';
 
 /** Of a member of more conversations the index is asked for the words alone: a long OR costs more than it saves. */
 const mostChatTerms = 64;
+/** Words in fewer messages of a shard than this are looked up faster without the conversations. */
+const fewMessages = 1_000;
 const mostPreparedShards = 256;
+
+interface ShardStatements {
+  readonly newest: StatementSync;
+  /** A row if the words stand in more messages than the number. */
+  readonly atLeast: StatementSync;
+}
 
 /** Reads one consistent state of the file for each search. `now` is monotonic, in milliseconds. */
 export const searchReader = (
@@ -25,15 +33,19 @@ export const searchReader = (
   const waiting = db.prepare(`SELECT 1 FROM members JOIN conversations ON key = conversation
     WHERE user = ? AND parked = 1 LIMIT 1`);
   const shardsBelow = db.prepare('SELECT shard FROM shards WHERE shard <= ? ORDER BY shard DESC');
-  const statements = new Map<number, StatementSync>();
+  const shards = new Map<number, ShardStatements>();
 
-  const inShard = (shard: number): StatementSync => {
-    const prepared = statements.get(shard);
+  const inShard = (shard: number): ShardStatements => {
+    const prepared = shards.get(shard);
     if (prepared !== undefined) return prepared;
-    if (statements.size >= mostPreparedShards) statements.clear();
-    const statement = db.prepare(newestInShard(termsTable(shard)));
-    statements.set(shard, statement);
-    return statement;
+    if (shards.size >= mostPreparedShards) shards.clear();
+    const table = termsTable(shard);
+    const statements = {
+      newest: db.prepare(newestInShard(table)),
+      atLeast: db.prepare(`SELECT 1 FROM ${table} WHERE ${table} MATCH ? LIMIT 1 OFFSET ?`),
+    };
+    shards.set(shard, statements);
+    return statements;
   };
   const keyOf = (select: StatementSync, id: string | undefined): number | null =>
     id === undefined ? null : Number(select.get(blobOf(id))?.['key'] ?? unknownKey);
@@ -50,9 +62,11 @@ export const searchReader = (
     const nothing = { outcome: 'found', hits: [], nextCursor: null, complete: whole, indexedThrough } as const;
     if (mine.length === 0) return nothing;
 
-    const match = matchExpression(query, mine.length <= mostChatTerms ? mine : []);
+    const words = wordsOf(query);
+    const narrowed = mine.length <= mostChatTerms ? inChats(words, mine) : words;
+    let areCommon = false;
     const parameters = {
-      ...{ match, user, conversation, sender: keyOf(userKey, filters.sender) },
+      ...{ user, conversation, sender: keyOf(userKey, filters.sender) },
       ...{ before: filters.before ?? null, after: filters.after ?? null, type: filters.type ?? null },
     };
     const hits: SearchHit[] = [];
@@ -60,7 +74,9 @@ export const searchReader = (
       ({ ...nothing, hits, nextCursor: encodeSearchCursor(place), complete: false }) as const;
     for (const row of shardsBelow.all(shardOf(below - 1))) {
       const shard = Number(row['shard']);
-      for (const found of inShard(shard).iterate({ ...parameters, below })) {
+      const { newest, atLeast } = inShard(shard);
+      areCommon ||= atLeast.get(words, fewMessages - 1) !== undefined;
+      for (const found of newest.iterate({ ...parameters, match: areCommon ? narrowed : words, below })) {
         const hit = hitOf(found, query);
         if (hit !== undefined) hits.push(hit);
         if (hits.length === limit) {
@@ -106,13 +122,19 @@ const newestInShard = (table: string): string => `
     AND (:type IS NULL OR m.type = :type)
   ORDER BY t.rowid DESC`;
 
-/** Terms hold no quote and no space (schemas/tokenizer.ts); in quotes nothing of them is syntax. */
-const matchExpression = (query: SearchQuery, conversations: readonly number[]): string => {
-  const phrases = query.map(({ terms, prefix }) => `"${terms.join(' ')}"${prefix ? ' *' : ''}`);
-  const words = `words : (${phrases.join(' AND ')})`;
-  if (conversations.length === 0) return words;
-  return `${words} AND chat : (${conversations.map((key) => `"${chatTerm(key)}"`).join(' OR ')})`;
+/**
+ * The messages that hold every term of the query; whether those of a phrase stand together is seen in the text. Terms
+ * hold no quote and no space (schemas/tokenizer.ts), and in quotes nothing of them is syntax.
+ */
+const wordsOf = (query: SearchQuery): string => {
+  const words = query.flatMap(({ terms, prefix }) =>
+    terms.map((term, at) => (prefix && at === terms.length - 1 ? `"${term}" *` : `"${term}"`)),
+  );
+  return [...new Set(words)].join(' AND ');
 };
+
+const inChats = (words: string, conversations: readonly number[]): string =>
+  `(${words}) AND (${conversations.map((key) => `"${chatTerm(key)}"`).join(' OR ')})`;
 
 const hitOf = (row: Record<string, unknown>, query: SearchQuery): SearchHit | undefined => {
   const content = contentOf(row['type'], row['content']);

@@ -25,14 +25,15 @@ export interface SearchRows {
 }
 
 interface TermsStatements {
-  readonly insert: (place: number, words: string, chat: string) => void;
+  readonly insert: (place: number, words: string) => void;
   readonly remove: (place: number) => void;
 }
 
-const termsOf = (content: MessageContent): string =>
-  tokenize(searchedText(content))
-    .map(({ term }) => term)
-    .join(' ');
+const termsOf = (content: MessageContent, conversation: number): string => {
+  let terms = chatTerm(conversation);
+  for (const { term } of tokenize(searchedText(content))) terms += ` ${term}`;
+  return terms;
+};
 
 /** The rows of the index, inside the transaction of whoever calls. */
 export const searchRows = (db: DatabaseSync): SearchRows => {
@@ -70,10 +71,10 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
     const prepared = shards.get(shard);
     if (prepared !== undefined) return prepared;
     if (addShard.run(shard).changes === 1) db.exec(createTermsTable(shard));
-    const insert = db.prepare(`INSERT INTO ${termsTable(shard)} (rowid, words, chat) VALUES (?, ?, ?)`);
+    const insert = db.prepare(`INSERT INTO ${termsTable(shard)} (rowid, words) VALUES (?, ?)`);
     const remove = db.prepare(`DELETE FROM ${termsTable(shard)} WHERE rowid = ?`);
     const statements: TermsStatements = {
-      insert: (at, words, chat) => void insert.run(at, words, chat),
+      insert: (at, words) => void insert.run(at, words),
       remove: (at) => void remove.run(at),
     };
     shards.set(shard, statements);
@@ -102,7 +103,7 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
             ...[place, conversation, seq, sender, time, blobOfUuid(change.messageId)],
             ...[content.type, stored(content)],
           );
-          terms(place).insert(place, termsOf(content), chatTerm(conversation));
+          terms(place).insert(place, termsOf(content, conversation));
           return;
         }
         case 'message-edited': {
@@ -112,7 +113,7 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
           if (row === undefined) return;
           const at = Number(row['place']);
           removeTerms(at);
-          terms(at).insert(at, termsOf(content), chatTerm(conversation));
+          terms(at).insert(at, termsOf(content, conversation));
           return;
         }
         case 'message-gone': {

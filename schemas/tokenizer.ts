@@ -21,7 +21,7 @@ export const mostTerms = 100_000;
 
 /**
  * The terms of a text, in order: for the index, for queries and for highlights, in servers and in clients. Terms hold
- * no ASCII but a–z and 0–9 and no space of any kind, so an index may join and split them with spaces.
+ * no ASCII but a–z and 0–9, no space and nothing for private use, so an index may join them and add its own.
  *
  * Any string is good, also one that is not well formed. The time is linear in its length. Texts that Unicode calls
  * canonically equivalent have the same terms (as long as no character carries more than 30 marks).
