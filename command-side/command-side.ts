@@ -5,6 +5,7 @@ import type { Limits } from '../schemas/limits.ts';
 import type { AccountsStore } from './accounts-store.ts';
 import type { Clock, RandomBytes } from './clock.ts';
 import type { Caller, CommandGateway } from './command-gateway.ts';
+import type { StoredCommands } from './find-stored.ts';
 import { commandHandler } from './handle-command.ts';
 import { knownUsers } from './known-users.ts';
 import { registerUser } from './register-user.ts';
@@ -17,6 +18,7 @@ export interface CommandSideDeps {
   readonly eventLog: EventLog;
   readonly accounts: AccountsStore;
   readonly snapshots: SnapshotStore;
+  readonly inbox: StoredCommands;
   readonly issuer: Issuer;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;

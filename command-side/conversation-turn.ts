@@ -10,6 +10,7 @@ import type { Clock, RandomBytes } from './clock.ts';
 import type { Tip } from './conversation-cache.ts';
 import type { DecideItems } from './decide-in-turn.ts';
 import { findMessage } from './find-message.ts';
+import type { StoredCommands } from './find-stored.ts';
 import { lookUpId } from './look-up-id.ts';
 import { planBatch, type CommandRules, type Waiting } from './plan-batch.ts';
 import { settle, settleFailed, type AnswerAs } from './settle-batch.ts';
@@ -23,6 +24,7 @@ export interface Pending extends Waiting<ConversationCommand> {
 
 export interface ConversationTurnDeps {
   readonly eventLog: EventLog;
+  readonly inbox: StoredCommands;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly limits: Limits;
@@ -57,7 +59,7 @@ export const conversationTurn = (deps: ConversationTurnDeps): DecideItems<Conver
 
   const findId = async (pending: Pending, tip: Tip): Promise<boolean> => {
     const { command, conversationId } = pending;
-    const found = await lookUpId(eventLog, conversationId, tip, command.id);
+    const found = await lookUpId(deps, conversationId, tip, command.id);
     if (found === 'new') {
       pending.missedAt = tip.state?.window.arrivals;
       return true;

@@ -18,6 +18,7 @@ import type { Caller, CommandAnswer, CommandGateway } from './command-gateway.ts
 import { conversationCache } from './conversation-cache.ts';
 import { conversationTurn, type Pending } from './conversation-turn.ts';
 import { decideInTurn, type TurnItem } from './decide-in-turn.ts';
+import type { StoredCommands } from './find-stored.ts';
 import type { KnownUsers } from './known-users.ts';
 import { preparations } from './preparation.ts';
 import { busy, prepareCommand, rateLimited, type Asked } from './prepare-command.ts';
@@ -37,6 +38,7 @@ export interface CommandHandlerDeps {
   readonly eventLog: EventLog;
   readonly accounts: AccountsStore;
   readonly snapshots: SnapshotStore;
+  readonly inbox: StoredCommands;
   readonly users: KnownUsers;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;

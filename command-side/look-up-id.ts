@@ -4,6 +4,7 @@ import type { RecordedEvent } from '../schemas/events.ts';
 import { timeOfUuid, type CommandId, type ConversationId } from '../schemas/ids.ts';
 import { conversationStream, type StreamName } from '../schemas/streams.ts';
 import type { Tip } from './conversation-cache.ts';
+import { findStored, type FindStoredDeps } from './find-stored.ts';
 import { gate } from './gate.ts';
 import { leastRecentlyUsed } from './least-recently-used.ts';
 
@@ -45,7 +46,7 @@ export const searchId = async <First>(eventLog: EventLog, search: IdSearch<First
       // A command's events stand side by side, and its first one is its answer.
       if (here === undefined && found !== undefined) return { known: found };
       found = here ?? found;
-      if (search.endsAt(recorded)) return 'new';
+      if (search.endsAt(recorded)) return found === undefined ? 'new' : { known: found };
     }
   }
   if (found !== undefined) return { known: found };
@@ -53,22 +54,35 @@ export const searchId = async <First>(eventLog: EventLog, search: IdSearch<First
 };
 
 /**
- * Whether an id that the window no longer vouches for stands in the conversation: reads backwards until no id so far was
- * as late as this one. No clock is in the proof, only the times in the ids.
+ * Whether an id that the window no longer vouches for stands in the conversation. The store of all ids answers up to its
+ * safe place; what lies behind it, or all of it when the store is away, is read backwards until no id so far was as late
+ * as this one. No clock is in the proof, only the times in the ids.
  */
-export const lookUpId = (
-  eventLog: EventLog,
+export const lookUpId = async (
+  deps: FindStoredDeps,
   conversation: ConversationId,
   { state, revision }: Tip,
   id: CommandId,
 ): Promise<LookedUp> => {
+  const { eventLog } = deps;
+  const stored = await findStored(deps, conversation, id);
+  const first = 'event' in stored ? firstAnswer(stored.event, id) : undefined;
+  if (first !== undefined) return { known: first };
+  const absentUpTo = 'absentUpTo' in stored ? stored.absentUpTo : 0;
+  const isKnownAbsent = ({ position }: RecordedEvent): boolean => {
+    const located = eventLog.locate(position);
+    return located.where === 'known' && located.place <= absentUpTo;
+  };
   const idTime = timeOfUuid(id);
   return searchId(eventLog, {
     stream: conversationStream(conversation),
     // The newest events are those of ids in the window, and this one is not there.
     from: revision - (state?.window.size ?? 0),
     answerIn: (recorded) => firstAnswer(recorded, id),
-    endsAt: ({ event }) => event !== undefined && 'idTimeMax' in event && event.idTimeMax < idTime,
+    endsAt: (recorded) => {
+      const { event } = recorded;
+      return isKnownAbsent(recorded) || (event !== undefined && 'idTimeMax' in event && event.idTimeMax < idTime);
+    },
   });
 };
 
@@ -82,7 +96,7 @@ const mostWaiting = 100;
 const mostRemembered = 10_000;
 
 /** Look-ups for everybody: few at once, copies of one share its look-up, and what was found once is remembered. */
-export const idLookUps = (eventLog: EventLog): IdLookUps => {
+export const idLookUps = (deps: FindStoredDeps): IdLookUps => {
   const places = gate(atOnce, mostWaiting);
   const found = leastRecentlyUsed<string, LookedUp>(mostRemembered);
   const underWay = new Map<string, Promise<LookedUp>>();
@@ -97,7 +111,7 @@ export const idLookUps = (eventLog: EventLog): IdLookUps => {
       const begun = underWay.get(shared);
       if (begun !== undefined) return begun;
       const lookUp = places.enter(async () => {
-        const lookedUp = await lookUpId(eventLog, conversation, tip, id);
+        const lookedUp = await lookUpId(deps, conversation, tip, id);
         if (typeof lookedUp === 'object') found.set(key, lookedUp);
         return lookedUp;
       });

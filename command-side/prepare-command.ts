@@ -7,6 +7,7 @@ import { acceptedAs, idReused, isSame, refused, unavailable } from './answers.ts
 import type { CommandAnswer } from './command-gateway.ts';
 import type { ConversationCache, Tip } from './conversation-cache.ts';
 import { findMessage } from './find-message.ts';
+import type { StoredCommands } from './find-stored.ts';
 import type { KnownUsers } from './known-users.ts';
 import { idLookUps } from './look-up-id.ts';
 import { macOf } from './mac.ts';
@@ -25,6 +26,7 @@ export interface Asked {
 
 export interface PrepareDeps {
   readonly eventLog: EventLog;
+  readonly inbox: StoredCommands;
   readonly accounts: AccountsStore;
   readonly cache: ConversationCache;
   readonly users: KnownUsers;
@@ -63,8 +65,9 @@ export interface PrepareCommand {
   slowly(asked: Asked): Promise<Pending | CommandAnswer>;
 }
 
-export const prepareCommand = ({ eventLog, accounts, cache, users, allowance }: PrepareDeps): PrepareCommand => {
-  const lookUps = idLookUps(eventLog);
+export const prepareCommand = (deps: PrepareDeps): PrepareCommand => {
+  const { eventLog, accounts, cache, users, allowance } = deps;
+  const lookUps = idLookUps(deps);
 
   /** The first answer to the id, `new`, or why that cannot be said. Duplicates come before every rule. */
   const seenBefore = async (

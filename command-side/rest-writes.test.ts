@@ -4,7 +4,7 @@ import { errors } from '../schemas/errors.ts';
 import { acceptedBody } from '../schemas/http.ts';
 import { deviceId, type ConversationId } from '../schemas/ids.ts';
 import { defaultLimits, frameBytes } from '../schemas/limits.ts';
-import { accepted, CommandsUnderTest, manySends } from '../tests/commands-under-test.ts';
+import { accepted, CommandsUnderTest, manySends, noInbox } from '../tests/commands-under-test.ts';
 import { commandSide, type CommandSide } from './command-side.ts';
 import type { Caller } from './command-gateway.ts';
 import { signToken } from './tokens.ts';
@@ -36,6 +36,7 @@ beforeAll(async () => {
     eventLog: commands.log,
     accounts: commands.accounts,
     snapshots: commands.snapshots,
+    inbox: noInbox,
     issuer,
     clock: commands.clock,
     randomBytes: commands.randomBytes,
@@ -269,6 +270,7 @@ test('S15: REST and the gateway share one allowance, and a wait comes as Retry-A
     eventLog: commands.log,
     accounts: commands.accounts,
     snapshots: commands.snapshots,
+    inbox: noInbox,
     issuer,
     clock: commands.clock,
     randomBytes: commands.randomBytes,

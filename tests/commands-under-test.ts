@@ -5,6 +5,7 @@ import type { AccountsStore } from '../command-side/accounts-store.ts';
 import type { Clock } from '../command-side/clock.ts';
 import type { Accepted, Caller, CommandAnswer, Done } from '../command-side/command-gateway.ts';
 import { deriveUserId } from '../command-side/derive-ids.ts';
+import type { StoredCommands } from '../command-side/find-stored.ts';
 import { commandHandler, type CommandHandler } from '../command-side/handle-command.ts';
 import { knownUsers } from '../command-side/known-users.ts';
 import { randomPool } from '../command-side/random-pool.ts';
@@ -46,7 +47,11 @@ export interface CommandsOptions {
   readonly store?: (store: LogStore) => LogStore;
   readonly log?: (log: EventLog) => EventLog;
   readonly clock?: TestClock;
+  /** Where old ids are looked up; unless given it is away, and streams are read backwards. */
+  readonly inbox?: StoredCommands;
 }
+
+export const noInbox: StoredCommands = { findCommand: () => Promise.reject(new Error('the inbox is away')) };
 
 /** The command side over real SQLite files in a directory of its own. */
 export class CommandsUnderTest implements AsyncDisposable {
@@ -90,7 +95,8 @@ export class CommandsUnderTest implements AsyncDisposable {
     const { log: eventLog, accounts, snapshots, clock, randomBytes, reports } = this;
     const users = knownUsers({ eventLog, accounts });
     const report = (_: unknown, message: string): void => void reports.push(message);
-    return commandHandler({ eventLog, accounts, snapshots, users, clock, randomBytes, limits, report });
+    const { inbox = noInbox } = this.#options;
+    return commandHandler({ eventLog, accounts, snapshots, inbox, users, clock, randomBytes, limits, report });
   }
 
   /** Registers a user, who comes from the device given. */
