@@ -69,7 +69,8 @@ export interface SearchFound {
   readonly nextCursor: string | null;
   /**
    * Whether the page is all it should be: `limit` hits, or all there are. False when the search was stopped (a
-   * word in a great part of all messages, 200 ms): hits are right as far as they go and `nextCursor` goes on.
+   * word in a great part of all messages, 200 ms): hits are right as far as they go and `nextCursor` goes on. False
+   * also while a conversation of the caller's is parked (`ReadModelWriter`): nothing of it is found until it is whole.
    */
   readonly complete: boolean;
   /**
