@@ -106,7 +106,7 @@ export const aboutEvent = (event: UserEvent): string | undefined => {
 export const evolveUserSettings = (
   before: UserSettings = beginning,
   event: UserEvent,
-  { time, link }: Recording,
+  { time, link }: Pick<Recording, 'time' | 'link'>,
 ): UserSettings => {
   const about = aboutEvent(event);
   const window =

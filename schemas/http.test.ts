@@ -12,7 +12,7 @@ test('every command has exactly one call', () => {
 
 test('docs/protocol.md lists the calls, and no others', () => {
   const page = readFileSync(join(import.meta.dirname, '../docs/protocol.md'), 'utf8');
-  const listed = [...page.matchAll(/^\| `((?:POST|PUT|DELETE) [^`]+)`\s*\| `([^`]+)`/gm)].map(
+  const listed = [...page.matchAll(/^\| `((?:POST|PUT|PATCH|DELETE) [^`]+)`\s*\| `([^`]+)`/gm)].map(
     ([, call, name]) => `${call ?? ''} ${name ?? ''}`,
   );
   expect(listed).toEqual(writeRoutes.map((route) => `${route.method} ${route.path} ${route.command}`));

@@ -101,6 +101,18 @@ export class WireClient {
     return answer;
   }
 
+  /** The same for a command on the user's own account. */
+  async save(frame: object): Promise<void> {
+    const commandId = newId();
+    this.send({ commandId, ...frame });
+    for (;;) {
+      const answer = this.frames.find((one) => 'commandId' in one && one.commandId === commandId);
+      if (answer?.type === 'saved') return;
+      if (answer !== undefined || this.over !== undefined) throw new Error(`not saved: ${JSON.stringify(answer)}`);
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+  }
+
   /** Frames passed over stay in `frames`. */
   async answerTo(id: string): Promise<ServerFrameOf<'accepted'> | ServerFrameOf<'rejected'>> {
     for (let looked = 0; ;) {
