@@ -58,6 +58,9 @@ export interface Plan {
 
 const rejected = (rejection: Rejection): Verdict => ({ as: 'rejected', rejection });
 
+/** A timer of a client must be able to hold it. */
+const longestWaitMs = 3_600_000;
+
 const timeAhead = (id: string, now: number): Verdict | undefined => {
   const ahead = timeOfUuid(id) - now - idTimeAheadMs;
   return ahead <= 0
@@ -65,7 +68,7 @@ const timeAhead = (id: string, now: number): Verdict | undefined => {
     : rejected(
         reject('id_time_ahead', 'the time in the id lies more than five minutes ahead of the server', {
           serverTime: now,
-          retryAfterMs: ahead,
+          retryAfterMs: Math.min(ahead, longestWaitMs),
         }),
       );
 };

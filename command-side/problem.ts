@@ -1,16 +1,11 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply } from 'fastify';
-import { errors, type Rejection } from '../schemas/errors.ts';
-import type { Problem } from '../schemas/http.ts';
-
-const problemOf = ({ code, message, ...more }: Rejection): Problem => {
-  const status = errors[code].http;
-  return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Refused', status, detail: message, code, ...more };
-};
+import type { Rejection } from '../schemas/errors.ts';
+import { problemOf } from '../schemas/http.ts';
 
 /** Answers with a problem document (RFC 9457). */
 export const replyProblem = (reply: FastifyReply, rejection: Rejection): FastifyReply => {
-  const problem = problemOf(rejection);
+  const problem = problemOf(rejection, (status) => STATUS_CODES[status]);
   void reply.code(problem.status).type('application/problem+json').header('cache-control', 'no-store');
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
   if (rejection.retryAfterMs !== undefined) {

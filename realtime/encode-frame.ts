@@ -1,7 +1,7 @@
 import type { Done } from '../command-side/command-gateway.ts';
 import type { Command } from '../schemas/commands.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
-import type { ErrorCode, Rejection } from '../schemas/errors.ts';
+import { errors, type ErrorCode, type Rejection } from '../schemas/errors.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { FrameRefused, ServerFrame } from '../schemas/frames.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
@@ -24,12 +24,13 @@ export const doneFrame = (id: AnsweredId, { type, ...done }: Done): Buffer =>
   Buffer.from(JSON.stringify({ type, ...id, ...done }));
 
 export const rejectedFrame = (id: AnsweredId, rejection: Rejection): Buffer =>
-  encodeFrame({ type: 'rejected', ...id, ...rejection });
+  encodeFrame({ type: 'rejected', ...id, retry: errors[rejection.code].retry, ...rejection });
 
 /** For a frame that was not understood: named by whatever id it carried, else an `error`. */
 export const refusedFrame = ({ messageId, commandId }: FrameRefused, code: ErrorCode, message: string): Buffer => {
-  if (messageId !== undefined) return encodeFrame({ type: 'rejected', messageId, code, message });
-  if (commandId !== undefined) return encodeFrame({ type: 'rejected', commandId, code, message });
+  const { retry } = errors[code];
+  if (messageId !== undefined) return encodeFrame({ type: 'rejected', messageId, code, message, retry });
+  if (commandId !== undefined) return encodeFrame({ type: 'rejected', commandId, code, message, retry });
   return encodeFrame({ type: 'error', code, message });
 };
 

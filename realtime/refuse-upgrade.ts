@@ -1,15 +1,14 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { errors, type Rejection } from '../schemas/errors.ts';
-import type { Problem } from '../schemas/http.ts';
+import type { Rejection } from '../schemas/errors.ts';
+import { problemOf } from '../schemas/http.ts';
 
 /** Answers a request to upgrade by plain HTTP with a problem document, and ends its connection. */
-export const refuseUpgrade = (socket: Duplex, { code, message, ...more }: Rejection): void => {
-  const status = errors[code].http;
-  const title = STATUS_CODES[status] ?? 'Refused';
-  const problem: Problem = { type: 'about:blank', title, status, detail: message, code, ...more };
+export const refuseUpgrade = (socket: Duplex, rejection: Rejection): void => {
+  const problem = problemOf(rejection, (status) => STATUS_CODES[status]);
+  const { status, title, retryAfterMs } = problem;
   const body = JSON.stringify(problem);
-  const wait = more.retryAfterMs === undefined ? [] : [`Retry-After: ${Math.ceil(more.retryAfterMs / 1_000)}`];
+  const wait = retryAfterMs === undefined ? [] : [`Retry-After: ${Math.ceil(retryAfterMs / 1_000)}`];
   socket.end(
     [
       `HTTP/1.1 ${status} ${title}`,

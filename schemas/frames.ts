@@ -42,6 +42,8 @@ export const errorCode = z.enum(Object.keys(errors) as [ErrorCode, ...ErrorCode[
 
 /** What a refusal says beside its code, for a client to compute with. */
 export const refusalDetails = {
+  /** As in the table of errors, so that a client knows what to do about a code it does not know. */
+  retry: z.enum(['never', 'same_id', 'after', 'after_login']),
   retryAfterMs: z.int().min(0).optional(),
   serverTime: timeMs.optional(),
   limiter: z.string().optional(),

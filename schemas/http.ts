@@ -21,6 +21,7 @@ import {
   type UserRef,
 } from './commands.ts';
 import { wellFormed } from './content.ts';
+import { errors, type Rejection } from './errors.ts';
 import { accepted, errorCode, marked, refusalDetails, saved } from './frames.ts';
 import { commandId, conversationId, seq, userId } from './ids.ts';
 import { invalid, type Parsed } from './parse.ts';
@@ -234,3 +235,12 @@ export const problem = z
   })
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof problem>;
+
+/** A refusal as a problem document; `titleOf` gives the phrase of an HTTP status. */
+export const problemOf = (
+  { code, message, ...more }: Rejection,
+  titleOf: (status: number) => string | undefined,
+): Problem => {
+  const { http: status, retry } = errors[code];
+  return { type: 'about:blank', title: titleOf(status) ?? 'Refused', status, detail: message, code, retry, ...more };
+};

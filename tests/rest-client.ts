@@ -1,11 +1,12 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { errors, type ErrorCode } from '../schemas/errors.ts';
+import { errors } from '../schemas/errors.ts';
+import type { Problem } from '../schemas/http.ts';
 import { uuidV7 } from '../schemas/ids.ts';
 import { isFinal, type Draft, type Outcome } from './client.ts';
 import type { Answer, Recorder } from './recorder.ts';
 
 export interface RestOptions {
-  readonly address: () => string;
+  readonly address: () => Promise<string>;
   readonly token: string;
   readonly user: string;
   readonly device: string;
@@ -18,12 +19,6 @@ export interface Call {
   readonly path: string;
   /** DELETE has none. */
   readonly body?: object;
-}
-
-interface Problem {
-  readonly code: ErrorCode;
-  readonly detail: string;
-  readonly retryAfterMs?: number;
 }
 
 export interface RestAnswer {
@@ -113,7 +108,10 @@ export class RestClient {
       }
       if (problem !== undefined && isFinal(problem.code)) {
         this.record('fail', draft, id, { code: problem.code });
-        return { ok: false, frame: { type: 'rejected', code: problem.code, message: problem.detail } };
+        return {
+          ok: false,
+          frame: { type: 'rejected', code: problem.code, message: problem.detail, retry: problem.retry },
+        };
       }
       this.record('unknown', draft, id, problem);
       await after(Math.min(problem?.retryAfterMs ?? retryMs, 1_000));
@@ -123,7 +121,7 @@ export class RestClient {
   private async request(draft: Draft, id: string): Promise<RestAnswer> {
     const { address, token } = this.options;
     const { method, path, body } = callOf(draft, id);
-    const response = await fetch(`${address()}${path}`, {
+    const response = await fetch(`http://${await address()}${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
       body: body === undefined ? null : JSON.stringify(body),
