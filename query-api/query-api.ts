@@ -6,6 +6,7 @@ import { reject, type Rejection } from '../schemas/errors.ts';
 import { readAfterHeader } from '../schemas/http-reads.ts';
 import type { UserId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
+import { openApiPath, openApiText } from './openapi.ts';
 import { reads, type ReadsDeps } from './reads.ts';
 import { waitForWrite } from './wait-for-write.ts';
 
@@ -32,7 +33,7 @@ export const queryApi = (deps: QueryApiDeps): QueryApi => {
       : reject('rate_limited', 'too many reads of one user', { limiter: 'reads', retryAfterMs });
   };
 
-  const plugin = async (server: FastifyInstance): Promise<void> => {
+  const serveReads = async (server: FastifyInstance): Promise<void> => {
     restScope(deps, server);
     for (const { route, parse } of reads(deps)) {
       server.get(route.path, async (request, reply) => {
@@ -54,7 +55,11 @@ export const queryApi = (deps: QueryApiDeps): QueryApi => {
   };
 
   return {
-    plugin,
+    async plugin(server) {
+      const document = openApiText();
+      server.get(openApiPath, async (_, reply) => reply.type('application/json').send(document));
+      await server.register(serveReads);
+    },
     checks: () => ({
       inbox: progress.inbox.status().failing ?? 'ok',
       search: progress.search.status().failing ?? 'ok',

@@ -47,13 +47,16 @@ const readRoute = <Params extends z.ZodObject, Query extends z.ZodObject, Answer
 });
 
 /** A number in a query, of digits alone. */
-const numberInQuery = (least: number, most: number) =>
-  z
+const numberInQuery = (least: number, most: number) => {
+  const expected = `must be a whole number from ${least} to ${most}`;
+  return z
     .string()
-    .regex(/^[0-9]{1,15}$/, `must be a whole number from ${least} to ${most}`)
+    .regex(/^[0-9]{1,15}$/, expected)
     .transform(Number)
-    .pipe(z.int().min(least).max(most))
+    .pipe(z.int().min(least, expected).max(most, expected))
     .meta({ type: 'integer', minimum: least, maximum: most });
+};
+
 const limitInQuery = (otherwise: number, most: number) => ({
   limit: numberInQuery(1, most)
     .optional()
