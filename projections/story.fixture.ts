@@ -29,16 +29,18 @@ export const newCommandId = (): CommandId => uuidV7(Date.now(), randomBytes(10))
  */
 export class Story {
   readonly log = newLogId();
-  readonly events: RecordedEvent[] = [];
+  events: RecordedEvent[] = [];
   /** Between `n` and the place, as after a restore. */
   readonly base = 1_000;
   readonly #revisions = new Map<StreamName, number>();
   readonly #memberships = new Map<ConversationId, Membership>();
   #taken = 0;
+  /** Events that were told and are no longer kept. */
+  #forgotten = 0;
 
   /** Of the last event. */
   get place(): number {
-    return this.base + this.events.length;
+    return this.base + this.#forgotten + this.events.length;
   }
 
   /** Events no batch has had yet. */
@@ -50,7 +52,14 @@ export class Story {
   batch(most = Infinity): FollowedBatch {
     const events = this.events.slice(this.#taken, this.#taken + most);
     this.#taken += events.length;
-    return this.batchOf(events, this.#taken);
+    return this.batchOf(events, this.#forgotten + this.#taken);
+  }
+
+  /** Keeps no events that a batch has had: for long stories. */
+  forgetTold(): void {
+    this.#forgotten += this.#taken;
+    this.events = this.events.slice(this.#taken);
+    this.#taken = 0;
   }
 
   batchOf(events: readonly RecordedEvent[], n: number): FollowedBatch {
@@ -83,7 +92,7 @@ export class Story {
     const revision = (this.#revisions.get(stream) ?? -1) + 1;
     this.#revisions.set(stream, revision);
     const eventId = uuidV7(Date.now(), randomBytes(10)) as EventId;
-    const n = this.events.length + 1;
+    const n = this.#forgotten + this.events.length + 1;
     const time = (this.base + n) * 1_000;
     const recorded: RecordedEvent = {
       ...what,
