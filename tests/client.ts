@@ -8,8 +8,8 @@ import type { ServerFrame, ServerFrameOf } from '../schemas/frames.ts';
 import type { Answer, Recorder } from './recorder.ts';
 
 export interface ClientOptions {
-  /** Asked at every connection, as a server that was started again may have another port. */
-  readonly address: () => string;
+  /** Asked at every connection: a server that is started again has another port, and none until it listens. */
+  readonly address: () => Promise<string>;
   readonly token: string;
   readonly device: string;
   readonly recorder: Recorder;
@@ -78,7 +78,7 @@ export class TestClient {
   /** Connects, and again after every loss until `close`; resolves at the first `synced`. */
   async connect(): Promise<this> {
     this.wanted = true;
-    this.open();
+    void this.open();
     await this.until(() => this.live);
     return this;
   }
@@ -152,8 +152,14 @@ export class TestClient {
     return this.waiting.size;
   }
 
-  private open(): void {
-    const socket = new WebSocket(`${this.options.address()}/v1/socket`, {
+  private async open(): Promise<void> {
+    const address = await this.options.address().catch(() => undefined);
+    if (!this.wanted) return;
+    if (address === undefined) {
+      this.openAgain();
+      return;
+    }
+    const socket = new WebSocket(`ws://${address}/v1/socket`, {
       headers: { authorization: `Bearer ${this.options.token}` },
       perMessageDeflate: false,
     });
@@ -181,9 +187,13 @@ export class TestClient {
         if (waiting.sent) this.record('unknown', id, waiting);
         waiting.sent = false;
       }
-      if (this.wanted) this.retry = setTimeout(() => this.open(), Math.random() * longestRetryMs);
+      if (this.wanted) this.openAgain();
       this.look();
     });
+  }
+
+  private openAgain(): void {
+    this.retry = setTimeout(() => void this.open(), Math.random() * longestRetryMs);
   }
 
   private look(): void {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { check } from './checker.ts';
 import { TestClient } from './client.ts';
@@ -18,8 +19,14 @@ export interface SceneOptions extends ServerOptions {
   readonly now?: () => number;
 }
 
-/** Limits out of the way of a load. */
-const unlimited = { PARLEY_SEND_BURST: '1000000', PARLEY_SEND_RATE: '1000000' };
+const settings = {
+  PARLEY_TOKEN_SECRET: tokenSecret,
+  // Limits out of the way of a load.
+  PARLEY_SEND_BURST: '1000000',
+  PARLEY_SEND_RATE: '1000000',
+  // A server that is started a hundred times need not compile its sources a hundred times.
+  NODE_COMPILE_CACHE: join(import.meta.dirname, '../.cache/compiled'),
+};
 
 /**
  * One server, its data and its clients, with the history of all that happened; ends and removes everything when the test
@@ -31,11 +38,13 @@ export class Scene {
   readonly talks: Talk[] = [];
   readonly data: string;
   server: ServerProcess;
+  private up: Promise<ServerProcess>;
   private readonly options: SceneOptions;
   private readonly now: () => number;
 
   private constructor(server: ServerProcess, options: SceneOptions) {
     this.server = server;
+    this.up = Promise.resolve(server);
     this.data = server.data;
     this.options = options;
     this.now = options.now ?? Date.now;
@@ -44,7 +53,7 @@ export class Scene {
   static async open(options: SceneOptions = {}): Promise<Scene> {
     const folder = await temporaryFolder('scene');
     onTestFinished(() => folder.stop());
-    const env = { ...unlimited, PARLEY_TOKEN_SECRET: tokenSecret, ...options.env };
+    const env = { ...settings, ...options.env };
     const all = { ...options, env, data: options.data ?? folder.path };
     const scene = new Scene(await ServerProcess.start(all), all);
     // Before the folder goes: the last hook runs first.
@@ -53,16 +62,18 @@ export class Scene {
   }
 
   address = (): string => `127.0.0.1:${this.server.port}`;
+  /** The same once a server that is being started listens. */
+  whenUp = async (): Promise<string> => `127.0.0.1:${(await this.up).port}`;
 
   token(name: string, device = 'phone'): string {
     return signToken(name, device, this.options.tokenHours);
   }
 
   /** A device that is connected and has caught up. */
-  async client(name: string, device = 'phone', address = this.address): Promise<TestClient> {
+  async client(name: string, device = 'phone', address = this.whenUp): Promise<TestClient> {
     const token = this.token(name, device);
     const { recorder, now } = this;
-    const client = new TestClient({ address: () => `ws://${address()}`, token, device, recorder, now });
+    const client = new TestClient({ address, token, device, recorder, now });
     this.clients.push(client);
     return client.connect();
   }
@@ -71,7 +82,7 @@ export class Scene {
   rest(name: string, { userId }: TestClient): RestClient {
     const { recorder, now } = this;
     const options = { token: this.token(name, 'rest'), user: userId, device: 'rest', recorder, now };
-    return new RestClient({ ...options, address: () => `http://${this.address()}` });
+    return new RestClient({ ...options, address: this.whenUp });
   }
 
   async direct(one: TestClient, other: string, members: readonly TestClient[]): Promise<Talk> {
@@ -92,7 +103,8 @@ export class Scene {
   /** Starts the server again on the same data, with other options where given. */
   async restart(options: ServerOptions = {}): Promise<void> {
     await this.server.exited;
-    this.server = await ServerProcess.start({ ...this.options, ...options, data: this.data });
+    this.up = ServerProcess.start({ ...this.options, ...options, data: this.data });
+    this.server = await this.up;
   }
 
   /** A last message in every conversation; resolves when all members hold it, and so everything before it. */

@@ -18,7 +18,7 @@ const injected = (trace: string): boolean => readFileSync(trace, 'utf8').include
 
 test.skipIf(!mayTrace)(
   `D3: EIO at ${places} places of the log ends the server, and what was acknowledged survives`,
-  { timeout: places * 15_000 },
+  { timeout: places * 20_000 },
   async () => {
     const random = seeded(seedFor('D3'));
     const folder = await temporaryFolder('traces');

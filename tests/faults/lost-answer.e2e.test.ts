@@ -20,7 +20,7 @@ test('M3: an answer lost after the append comes again the same on a retry, and n
   const proxy = await Proxy.open(() => scene.server.port, way);
   onTestFinished(() => proxy[Symbol.asyncDispose]());
 
-  const ann = await scene.client('ann', 'phone', () => `127.0.0.1:${proxy.port}`);
+  const ann = await scene.client('ann', 'phone', async () => `127.0.0.1:${proxy.port}`);
   const ben = await scene.client('ben');
   const talk = await scene.direct(ann, 'ben', [ann, ben]);
   const outcomes = await Promise.all(Array.from({ length: messages }, (_, n) => ann.text(talk.id, `message ${n}`)));
