@@ -10,7 +10,7 @@ import { readPosition } from './sqlite-search-write.ts';
 /** Of a member of more conversations the index is asked for the words alone: a long OR costs more than it saves. */
 const mostChatTerms = 64;
 /** Words in fewer messages of a shard than this are looked up faster without the conversations. */
-const fewMessages = 1_000;
+const fewMessages = 64;
 const mostPreparedShards = 256;
 
 interface ShardStatements {

@@ -3,16 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { batchOf, searchHistory, someConversation, someUser, textOf } from '../tests/search-history.ts';
-import { closeIndex, type SearchUnderTest } from '../tests/search-under-test.ts';
+import { closeIndex, type Opened, type SearchUnderTest } from '../tests/search-under-test.ts';
 import { searchContract } from './search.contract.ts';
-import { openSqliteSearch } from './sqlite-search.ts';
+import { openSqliteSearchReader, openSqliteSearchWriter } from './sqlite-search.ts';
 
 const newDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'parley-search-'));
+
+const openIndex = async (directory: string, budgetMs: number): Promise<Opened> => {
+  const path = join(directory, 'search.db');
+  const writer = await openSqliteSearchWriter(path);
+  return { writer, search: await openSqliteSearchReader({ path, budgetMs }) };
+};
 
 const prepare = async (): Promise<SearchUnderTest> => {
   const directory = await newDirectory();
   return {
-    open: (budgetMs) => openSqliteSearch({ path: join(directory, 'search.db'), budgetMs }),
+    open: (budgetMs) => openIndex(directory, budgetMs),
     fresh: prepare,
     remove: () => rm(directory, { recursive: true }),
   };
@@ -30,7 +36,7 @@ const bytesIn = async (directory: string): Promise<string> => {
 describe('the files of a search index', () => {
   test('hold nothing of an erased author, also not what had been edited away or deleted before', async () => {
     const directory = await newDirectory();
-    const index = await openSqliteSearch({ path: join(directory, 'search.db'), budgetMs: 200 });
+    const index = await openIndex(directory, 200);
     try {
       const [ann, bob, chat] = [someUser(1), someUser(2), someConversation(1)];
       // Four shards: only the first holds what the author had deleted.
@@ -67,7 +73,7 @@ describe('the files of a search index', () => {
 
   test('are for their owner alone', async () => {
     const directory = await newDirectory();
-    const index = await openSqliteSearch({ path: join(directory, 'search.db'), budgetMs: 200 });
+    const index = await openIndex(directory, 200);
     try {
       expect((await stat(join(directory, 'search.db'))).mode & 0o077).toBe(0);
     } finally {

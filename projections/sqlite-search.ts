@@ -5,13 +5,6 @@ import { firstDumpPage, type DumpPage, type DumpedPage } from './sqlite-search-d
 import type { SearchReaderCalls } from './sqlite-search-reader.ts';
 import type { SearchWriterCalls } from './sqlite-search-writer.ts';
 
-export interface SqliteSearch {
-  readonly writer: ReadModelWriter;
-  readonly search: MessageSearch;
-  /** Resolves when one of its workers died of its own. */
-  readonly failed: Promise<Error>;
-}
-
 export interface SqliteSearchOptions {
   /** The file of this version of the index; made when it is not there. */
   readonly path: string;
@@ -32,22 +25,6 @@ export const openSqliteSearchWriter = async (path: string): Promise<ReadModelWri
 /** The end that is asked, of a file that a writer has opened. */
 export const openSqliteSearchReader = async (options: SqliteSearchOptions): Promise<MessageSearch> =>
   searchOf(await startReader(options));
-
-/** A search index in a file of its own: a thread that writes it and one that is asked. */
-export const openSqliteSearch = async ({ path, budgetMs }: SqliteSearchOptions): Promise<SqliteSearch> => {
-  const writer = await startWriter(path);
-  try {
-    const reader = await startReader({ path, budgetMs });
-    return {
-      writer: writerOf(writer),
-      search: searchOf(reader),
-      failed: Promise.race([writer.failed, reader.failed]),
-    };
-  } catch (error) {
-    await writer.close();
-    throw error;
-  }
-};
 
 const writerOf = (worker: SqliteWorker<SearchWriterCalls>): ReadModelWriter => ({
   async position() {
