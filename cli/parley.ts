@@ -1,11 +1,26 @@
+import { backUp } from './backup.ts';
 import { printConfiguration } from './config.ts';
+import { erase } from './erase.ts';
+import { park } from './park.ts';
+import { rebuild } from './rebuild.ts';
+import { restore } from './restore.ts';
 import { printToken } from './token.ts';
 import { UsageError } from './usage-error.ts';
 import { verify } from './verify.ts';
 
 const usage = `usage:
   parley token USER [--device D] [--expires 30d]   prints a token for a user of the server in this folder
-  parley verify                                    checks every event of the log; exit code 1 if anything is wrong
+  parley verify                                    checks every event of the log, and that inbox and search are what
+                                                   the log says; exit code 1 if anything is wrong
+  parley erase USER [--issuer I] [--id] --yes      destroys what a user wrote, for ever; --id: USER is an id
+  parley rebuild inbox|search                      builds it anew beside the one in use, compares the two and switches
+  parley rebuild inbox|search --status|--switch|--back|--drop
+                                                   says how far; switches whatever the comparison said; switches back;
+                                                   removes the version that is not in use
+  parley park list                                 streams that a read model cannot project
+  parley park retry inbox|search STREAM            folds such a stream anew
+  parley backup DIR                                copies log and keys into a new folder of DIR, also of a running server
+  parley restore DIR --data NEW [--backup NAME]    makes a new data folder from the newest backup in DIR
   parley config print                              prints the settings, without secrets
 
 Settings are environment variables; PARLEY_DATA (./data) is where the data lie.
@@ -15,6 +30,11 @@ Settings are environment variables; PARLEY_DATA (./data) is where the data lie.
 const commands: Readonly<Record<string, (words: readonly string[]) => Promise<number>>> = {
   token: printToken,
   verify,
+  erase,
+  rebuild,
+  park,
+  backup: backUp,
+  restore,
   config: printConfiguration,
 };
 

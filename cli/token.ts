@@ -3,7 +3,7 @@ import { signToken } from '../command-side/tokens.ts';
 import { readDevelopmentSecret } from '../main/development-secret.ts';
 import { loadConfiguration } from '../main/load-configuration.ts';
 import { deviceId, type DeviceId } from '../schemas/ids.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError, understood } from './usage-error.ts';
 
 const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -35,14 +35,11 @@ const read = (words: readonly string[]): Wanted => {
   return { subject, deviceId: device.data, lifetimeMs: Number(count) * unitMs[unit as keyof typeof unitMs] };
 };
 
-const parse = (words: readonly string[]) => {
-  try {
-    return parseArgs({
+const parse = (words: readonly string[]) =>
+  understood(() =>
+    parseArgs({
       args: [...words],
       allowPositionals: true,
       options: { device: { type: 'string', default: 'cli' }, expires: { type: 'string', default: '30d' } },
-    });
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : 'not understood', { cause });
-  }
-};
+    }),
+  );

@@ -1,12 +1,27 @@
 import { openSqliteLogStoreReadOnly } from '../event-log/sqlite-log-store.ts';
 import { verifyLog } from '../event-log/verify-log.ts';
 import { loadConfiguration } from '../main/load-configuration.ts';
+import { operate } from './operate.ts';
+import { sayComparison } from './say-comparison.ts';
 import { UsageError } from './usage-error.ts';
 
-/** `parley verify`: may run beside the server; sees what was committed when it began. */
+/** `parley verify`: the log as it was committed when it began, also beside a server; then each read model against the log. */
 export const verify = async (words: readonly string[]): Promise<number> => {
   if (words.length > 0) throw new UsageError('verify is followed by nothing');
-  const { data } = loadConfiguration(process.env).configuration;
+  const { configuration } = loadConfiguration(process.env);
+  const findings = await verifyEvents(configuration.data);
+  // A fold of a damaged log proves nothing.
+  if (findings > 0) return 1;
+  let equal = true;
+  for (const model of ['inbox', 'search'] as const) {
+    const comparison = await operate(configuration, 'verify', { model });
+    sayComparison(`the live ${model}`, 'a fresh fold of the log', comparison);
+    equal &&= comparison.equal;
+  }
+  return equal ? 0 : 1;
+};
+
+const verifyEvents = async (data: string): Promise<number> => {
   const store = await openSqliteLogStoreReadOnly({ directory: data });
   try {
     const walk = verifyLog(store);
@@ -19,7 +34,7 @@ export const verify = async (words: readonly string[]): Promise<number> => {
     }
     const { events, streams } = step.value;
     process.stdout.write(`${events} events in ${streams} streams, ${findings} findings\n`);
-    return findings === 0 ? 0 : 1;
+    return findings;
   } finally {
     await store.close();
   }

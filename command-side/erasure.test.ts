@@ -11,7 +11,10 @@ beforeEach(async () => {
 });
 afterEach(() => commands[Symbol.asyncDispose]());
 
-const erase = ({ userId }: Caller) => eraseUser({ ...commands, eventLog: commands.log }, userId);
+const erase = ({ userId }: Caller) => {
+  const { log: eventLog, clock, randomBytes } = commands;
+  return eraseUser({ eventLog, clock, randomBytes }, userId);
+};
 const placeOfHead = (): number => {
   const located = commands.log.locate(commands.log.head());
   return located.where === 'known' ? located.place : Infinity;
@@ -19,7 +22,13 @@ const placeOfHead = (): number => {
 /** Follows until everything in the log was looked at. */
 const destroyKeys = async (): Promise<void> => {
   const { log: eventLog, accounts, clock } = commands;
-  const erasures = followErasures({ eventLog, accounts, clock, warn: () => undefined });
+  const erasures = followErasures({
+    eventLog,
+    accounts,
+    clock,
+    warn: () => undefined,
+    destroyed: async () => undefined,
+  });
   const reached = await erasures.waitFor(placeOfHead(), clock.monotonic() + 20_000);
   await erasures.close();
   expect(reached).toBe(true);

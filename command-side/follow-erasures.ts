@@ -11,6 +11,8 @@ export interface FollowErasuresDeps {
   readonly accounts: AccountsStore;
   readonly clock: Clock;
   readonly warn: Warn;
+  /** After keys were destroyed. */
+  readonly destroyed: () => Promise<void>;
 }
 
 export interface ErasureFollower {
@@ -29,7 +31,7 @@ const storeEveryPlaces = 10_000;
  * Destroys the key of every user whose erasure stands in the log, whenever the process ended in between: the position is
  * stored after the keys are gone, and destroying a key again changes nothing.
  */
-export const followErasures = ({ eventLog, accounts, clock, warn }: FollowErasuresDeps): ErasureFollower => {
+export const followErasures = ({ eventLog, accounts, clock, warn, destroyed }: FollowErasuresDeps): ErasureFollower => {
   const stopping = new AbortController();
   const { signal } = stopping;
   let reached = -1;
@@ -49,7 +51,10 @@ export const followErasures = ({ eventLog, accounts, clock, warn }: FollowErasur
       const { events, through, throughPlace } = await tail.pull();
       const erased = events.filter(({ event }) => event?.type === 'user-erased');
       for (const { stream } of erased) await accounts.destroyKey(`user:${subjectOf(stream) as UserId}`);
-      if (erased.length > 0) eventLog.forgetRecent();
+      if (erased.length > 0) {
+        eventLog.forgetRecent();
+        await destroyed();
+      }
       // A later version of this program has to see what this one does not know.
       unknownSeen ||= events.some(({ event, critical }) => event === undefined && critical);
       if (!unknownSeen && (erased.length > 0 || throughPlace - storedPlace >= storeEveryPlaces)) {
@@ -62,7 +67,7 @@ export const followErasures = ({ eventLog, accounts, clock, warn }: FollowErasur
 
   const run = async (): Promise<void> => {
     let pauseMs = firstPauseMs;
-    while (!signal.aborted) {
+    for (;;) {
       const before = reached;
       try {
         await followFrom(await start());
@@ -71,7 +76,7 @@ export const followErasures = ({ eventLog, accounts, clock, warn }: FollowErasur
         warn({ err: error }, 'the keys of erased users cannot be destroyed; it is tried again');
       }
       pauseMs = reached > before ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
-      await pause(pauseMs, undefined, { signal }).catch(() => undefined);
+      if (!(await pause(pauseMs, true, { signal }).catch(() => false))) return;
     }
   };
 

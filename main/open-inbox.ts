@@ -1,43 +1,52 @@
 import { join } from 'node:path';
-import type { Clock, RandomBytes } from '../command-side/clock.ts';
-import type { Warn } from '../command-side/warn.ts';
-import type { EventLog } from '../event-log/event-log.ts';
-import { follow, type Follower } from '../projections/follow.ts';
 import type { Inbox } from '../projections/inbox.ts';
+import type { Progress } from '../projections/progress.ts';
 import { inboxKinds } from '../projections/project-inbox.ts';
-import { openReadModel } from './open-read-model.ts';
+import { openVersions, type VersionsDeps, type VersionsOperated } from './read-model-versions.ts';
 
 export interface FollowingInbox {
+  /** Of the version that is live. */
   readonly inbox: Inbox;
-  readonly follower: Follower;
-}
-
-export interface InboxDeps {
-  readonly eventLog: EventLog;
-  readonly clock: Clock;
-  readonly randomBytes: RandomBytes;
-  readonly warn: Warn;
+  readonly follower: Progress;
+  readonly inboxVersions: VersionsOperated;
 }
 
 const inboxVersion = 1;
 
-/** The inbox in a file of its own below the data, kept up with the log until `stack` is unwound. */
+/** The inbox in files of its own below the data, kept up with the log until `stack` is unwound. */
 export const openInbox = async (
   data: string,
-  deps: InboxDeps,
+  deps: VersionsDeps,
   stack: AsyncDisposableStack,
 ): Promise<FollowingInbox> => {
   const { openSqliteInbox, openSqliteInboxWriter } = await import('../projections/sqlite-inbox.ts');
-  const { path, writer } = await openReadModel(
-    { name: 'inbox', version: inboxVersion, directory: join(data, 'views'), open: openSqliteInboxWriter },
-    deps.eventLog,
-    deps.warn,
+  const versions = await openVersions(
+    {
+      name: 'inbox',
+      version: inboxVersion,
+      streamKinds: inboxKinds,
+      openWriter: openSqliteInboxWriter,
+      openAsked: openSqliteInbox,
+    },
+    join(data, 'views'),
+    deps,
+    stack,
   );
-  stack.defer(() => writer.close());
-  const inbox = await openSqliteInbox(path);
-  stack.defer(() => inbox.close());
-  const follower = follow({ ...deps, writer, streamKinds: inboxKinds });
-  void follower.failed.then((error) => deps.warn({ err: error }, 'the inbox is not followed any more'));
-  stack.defer(() => follower.close());
-  return { inbox, follower };
+  return { inbox: liveInbox(() => versions.asked()), follower: versions.progress, inboxVersions: versions };
 };
+
+const liveInbox = (live: () => Inbox): Inbox => ({
+  chats: (...asked) => live().chats(...asked),
+  chat: (...asked) => live().chat(...asked),
+  totalUnread: (...asked) => live().totalUnread(...asked),
+  messages: (...asked) => live().messages(...asked),
+  message: (...asked) => live().message(...asked),
+  members: (...asked) => live().members(...asked),
+  chatsChangedAfter: (...asked) => live().chatsChangedAfter(...asked),
+  changesOf: (...asked) => live().changesOf(...asked),
+  profiles: (...asked) => live().profiles(...asked),
+  blocks: (...asked) => live().blocks(...asked),
+  findCommand: (...asked) => live().findCommand(...asked),
+  // The versions close what they opened.
+  close: () => Promise.resolve(),
+});

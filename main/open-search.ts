@@ -1,35 +1,43 @@
 import { join } from 'node:path';
-import { follow, type Follower } from '../projections/follow.ts';
+import type { Progress } from '../projections/progress.ts';
 import { searchedStreams } from '../projections/project-search.ts';
 import type { MessageSearch } from '../projections/search.ts';
-import type { InboxDeps } from './open-inbox.ts';
-import { openReadModel } from './open-read-model.ts';
+import { openVersions, type VersionsDeps, type VersionsOperated } from './read-model-versions.ts';
 
 export interface FollowingSearch {
+  /** Of the version that is live. */
   readonly search: MessageSearch;
-  readonly searchFollower: Follower;
+  readonly searchFollower: Progress;
+  readonly searchVersions: VersionsOperated;
 }
 
 const searchVersion = 1;
 /** After this long a search stops with what it has. */
 const budgetMs = 200;
 
-/** The search index in a file of its own below the data, kept up with the log until `stack` is unwound. */
+/** The search index in files of its own below the data, kept up with the log until `stack` is unwound. */
 export const openSearch = async (
   data: string,
-  deps: InboxDeps,
+  deps: VersionsDeps,
   stack: AsyncDisposableStack,
 ): Promise<FollowingSearch> => {
   const { openSqliteSearchReader, openSqliteSearchWriter } = await import('../projections/sqlite-search.ts');
-  const { path, writer } = await openReadModel(
-    { name: 'search', version: searchVersion, directory: join(data, 'views'), open: openSqliteSearchWriter },
-    deps.eventLog,
-    deps.warn,
+  const versions = await openVersions(
+    {
+      name: 'search',
+      version: searchVersion,
+      streamKinds: searchedStreams,
+      openWriter: openSqliteSearchWriter,
+      openAsked: (path) => openSqliteSearchReader({ path, budgetMs }),
+    },
+    join(data, 'views'),
+    deps,
+    stack,
   );
-  stack.defer(() => writer.close());
-  const search = await openSqliteSearchReader({ path, budgetMs });
-  stack.defer(() => search.close());
-  const searchFollower = follow({ ...deps, writer, streamKinds: searchedStreams });
-  stack.defer(() => searchFollower.close());
-  return { search, searchFollower };
+  const search: MessageSearch = {
+    search: (request) => versions.asked().search(request),
+    // The versions close what they opened.
+    close: () => Promise.resolve(),
+  };
+  return { search, searchFollower: versions.progress, searchVersions: versions };
 };

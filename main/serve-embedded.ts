@@ -5,8 +5,10 @@ import { resolveUser } from '../command-side/resolve-command.ts';
 import { queryApi } from '../query-api/query-api.ts';
 import { realtime } from '../realtime/realtime.ts';
 import type { Configuration } from '../schemas/configuration.ts';
+import { openAdminSocket } from './admin-socket.ts';
 import { serveHealth } from './health.ts';
 import { httpServer } from './http-server.ts';
+import { openErasures } from './open-erasures.ts';
 import { openInbox, type FollowingInbox } from './open-inbox.ts';
 import { openSearch } from './open-search.ts';
 import { openStores, type Stores } from './open-stores.ts';
@@ -32,17 +34,21 @@ export const serveEmbedded = async (
   const randomBytes = randomPool();
 
   const stores = await openStores(data, { clock, randomBytes, warn }, stack);
+  const erasures = await openErasures(data, { ...stores, clock, warn }, stack);
   const views = await openInbox(data, { ...stores, clock, randomBytes, warn }, stack);
   const deps = { ...stores, ...views, clock, randomBytes, limits, report, warn };
   const commands = commandSide({ ...deps, issuer: tokenIssuer(configuration) });
   stack.defer(() => commands.close());
   await server.register(commands.plugin);
 
-  const { search, searchFollower } = await openSearch(data, deps, stack);
+  const { search, searchFollower, searchVersions } = await openSearch(data, deps, stack);
+  const progress = { inbox: views.follower, search: searchFollower };
+  const versions = { inbox: views.inboxVersions, search: searchVersions };
+  await openAdminSocket({ ...deps, data, issuer: configuration.tokens.issuer, erasures, versions, progress }, stack);
   const queries = queryApi({
     ...deps,
     search,
-    progress: { inbox: views.follower, search: searchFollower },
+    progress,
     authenticate: commands.signIn,
     resolveUser: (caller, user) => resolveUser(stores.accounts.installKey, caller, user),
   });

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import type { AccountsStore } from '../command-side/accounts-store.ts';
+import type { Clock } from '../command-side/clock.ts';
+import { copySqliteFile } from '../command-side/sqlite-copy.ts';
+import { openSqliteLogStoreReadOnly } from '../event-log/sqlite-log-store.ts';
+import { addToErasedLedger, rememberDestination } from './erased-ledger.ts';
+import { writeAtOnce } from './live-version.ts';
+
+/** The log before the keys: a key that an event needs is there when the event is. */
+export const backedUpFiles = ['log.sqlite', 'accounts.sqlite'] as const;
+
+export const manifest = z.strictObject({
+  format: z.literal(1),
+  /** Milliseconds. */
+  time: z.int(),
+  /** Of the last event. */
+  position: z.int().min(0),
+  /** The checksum of the last event, and the link of its stream. */
+  checksum: z.int(),
+  link: z.string().nullable(),
+  files: z.record(z.enum(backedUpFiles), z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
+});
+export type Manifest = z.infer<typeof manifest>;
+export const manifestFile = 'manifest.json';
+
+export interface BackUpDeps {
+  readonly data: string;
+  readonly accounts: AccountsStore;
+  readonly clock: Clock;
+  /** Where backups go, one folder each, with the ledger beside them. */
+  readonly directory: string;
+}
+
+export interface BackedUp {
+  readonly backup: string;
+  readonly position: number;
+}
+
+export const sha256Of = async (path: string): Promise<string> => {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+};
+
+const syncDirectory = async (directory: string): Promise<void> => {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+/** Copies log and keys while both are written. What is there under its name is whole. */
+export const backUp = async ({ data, accounts, clock, directory }: BackUpDeps): Promise<BackedUp> => {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const time = clock.now();
+  const backup = join(directory, `backup-${new Date(time).toISOString().replaceAll(/[:.]/g, '-')}`);
+  const unfinished = `${backup}.unfinished`;
+  for (const left of await readdir(directory)) {
+    if (left.endsWith('.unfinished')) await rm(join(directory, left), { recursive: true });
+  }
+  await mkdir(unfinished, { mode: 0o700 });
+  for (const file of backedUpFiles) await copySqliteFile(join(data, file), join(unfinished, file));
+
+  const files = {
+    'log.sqlite': { sha256: await sha256Of(join(unfinished, 'log.sqlite')) },
+    'accounts.sqlite': { sha256: await sha256Of(join(unfinished, 'accounts.sqlite')) },
+  };
+  const head = await headOf(unfinished);
+  const written: Manifest = { format: 1, time, ...head, files };
+  writeAtOnce(join(unfinished, manifestFile), `${JSON.stringify(written, undefined, 2)}\n`);
+  // Before the backup has its name: a backup without a ledger cannot be restored.
+  rememberDestination(data, directory);
+  addToErasedLedger(directory, await accounts.destroyed());
+  await rename(unfinished, backup);
+  await syncDirectory(directory);
+  return { backup, position: head.position };
+};
+
+const headOf = async (directory: string): Promise<Pick<Manifest, 'position' | 'checksum' | 'link'>> => {
+  const store = await openSqliteLogStoreReadOnly({ directory });
+  try {
+    const position = store.head();
+    const [last] = await store.readAll(position - 1, 1);
+    if (last === undefined) throw new Error('the copy of the log holds no event');
+    const link = last.link.length === 0 ? null : Buffer.from(last.link).toString('base64url');
+    return { position, checksum: last.checksum, link };
+  } finally {
+    await store.close();
+  }
+};

@@ -1,0 +1,27 @@
+import type { Clock } from '../command-side/clock.ts';
+import { randomPool } from '../command-side/random-pool.ts';
+import type { Warn } from '../command-side/warn.ts';
+import type { Configuration } from '../schemas/configuration.ts';
+import { openErasures } from './open-erasures.ts';
+import { openInbox } from './open-inbox.ts';
+import { openSearch } from './open-search.ts';
+import { openStores } from './open-stores.ts';
+import type { OperationsDeps } from './operations.ts';
+
+/** What operations need, where no server runs: takes the lock of the data until `stack` is unwound. */
+export const openOperations = async (
+  { data, tokens }: Configuration,
+  clock: Clock,
+  warn: Warn,
+  stack: AsyncDisposableStack,
+): Promise<OperationsDeps> => {
+  const randomBytes = randomPool();
+  const stores = await openStores(data, { clock, randomBytes, warn }, stack);
+  const erasures = await openErasures(data, { ...stores, clock, warn }, stack);
+  const deps = { ...stores, clock, randomBytes, warn };
+  const { follower, inboxVersions } = await openInbox(data, deps, stack);
+  const { searchFollower, searchVersions } = await openSearch(data, deps, stack);
+  const versions = { inbox: inboxVersions, search: searchVersions };
+  const progress = { inbox: follower, search: searchFollower };
+  return { ...deps, data, issuer: tokens.issuer, erasures, versions, progress };
+};

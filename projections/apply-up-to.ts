@@ -1,0 +1,30 @@
+import type { EventLog } from '../event-log/event-log.ts';
+import type { StreamKind } from '../schemas/streams.ts';
+import type { AppliedPosition, ReadModelWriter } from './read-model.ts';
+
+export interface ApplyUpTo {
+  readonly eventLog: EventLog;
+  readonly writer: ReadModelWriter;
+  readonly streamKinds: readonly StreamKind[];
+  readonly signal: AbortSignal;
+}
+
+/** Brings a read model that nobody follows to exactly one place of the log, which the log has reached. */
+export const applyUpTo = async (
+  { eventLog, writer, streamKinds, signal }: ApplyUpTo,
+  place: number,
+): Promise<AppliedPosition | undefined> => {
+  let applied = (await writer.position())?.applied;
+  const tail = eventLog.tail({ from: applied?.place ?? 0, streamKinds, signal });
+  while ((applied?.place ?? 0) < place) {
+    const { log, through, throughPlace, events } = await tail.pull();
+    const upTo = Math.min(throughPlace, place);
+    const n = through.n - (throughPlace - upTo);
+    const due = events.filter(({ position }) => position.n <= n);
+    const last = due.at(-1);
+    const event = last === undefined ? (applied?.event ?? null) : { n: last.position.n, eventId: last.eventId };
+    applied = { log, n, place: upTo, event };
+    await writer.apply({ events: due, through: applied });
+  }
+  return applied;
+};
