@@ -41,7 +41,7 @@ const filesHolding = async (directory: string, words: readonly string[]): Promis
   return found;
 };
 
-test('what an erased user wrote is nowhere on the disk; what others wrote stands, and nobody comes back', async () => {
+test('C22: what an erased user wrote is nowhere on the disk; what others wrote stands, and nobody comes back', async () => {
   const data = join(folder, 'data');
   const backups = join(folder, 'backups');
   const server = await start(data);
