@@ -1,4 +1,4 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { DataKey } from '../event-log/data-keys.ts';
@@ -36,4 +36,16 @@ test('a mac is 16 bytes, and another for another body, id or author', () => {
   expect(macOf(author, id, { type: 'send', text: 'y' })).not.toBe(mac);
   expect(macOf(author, commandId.parse(uuidV7(2, randomBytes(10))), { type: 'send', text: 'x' })).not.toBe(mac);
   expect(macOf(someKey(), id, { type: 'send', text: 'x' })).not.toBe(mac);
+});
+
+test('the mac is the HMAC-SHA256 of RFC 2104 at every length', () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 200 }), fc.constantFrom(1, 100, 1_000), (text, times) => {
+      const author = someKey();
+      const key = Buffer.from(hkdfSync('sha256', author.key, '', 'parley command mac 1', 32));
+      const body = { text: text.repeat(times) };
+      const expected = createHmac('sha256', key).update(id).update(canonicalJson(body)).digest();
+      expect(macOf(author, id, body)).toBe(expected.toString('base64url', 0, 16));
+    }),
+  );
 });
