@@ -47,7 +47,8 @@ const askServer = (data: string, name: OperationName, given: object): Promise<An
       text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
     });
     asking.on('error', (error) => {
-      const nobody = 'code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
+      // EINVAL: the path is longer than the system takes, so no server could listen there either.
+      const nobody = ['ENOENT', 'ECONNREFUSED', 'EINVAL'].includes('code' in error ? String(error.code) : '');
       if (nobody) resolve(undefined);
       else reject(error);
     });

@@ -10,8 +10,8 @@ import { verify } from './verify.ts';
 
 const usage = `usage:
   parley token USER [--device D] [--expires 30d]   prints a token for a user of the server in this folder
-  parley verify                                    checks every event of the log, and that inbox and search are what
-                                                   the log says; exit code 1 if anything is wrong
+  parley verify                                    checks every event of the log, and that keys, inbox and search
+                                                   are what the log says; exit code 1 if anything is wrong
   parley erase USER [--issuer I] [--id] --yes      destroys what a user wrote, for ever; --id: USER is an id
   parley rebuild inbox|search                      builds it anew beside the one in use, compares the two and switches
   parley rebuild inbox|search --status|--switch|--back|--drop

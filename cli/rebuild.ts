@@ -11,6 +11,8 @@ import { UsageError, understood } from './usage-error.ts';
 
 const flags = ['status', 'switch', 'back', 'drop'] as const;
 const lookEveryMs = 500;
+/** So near, the comparison brings it the rest of the way; under load it is never nearer for long. */
+const nearEvents = 1_000;
 
 /** `parley rebuild inbox|search`; one flag at most asks for one step alone. */
 export const rebuild = async (words: readonly string[]): Promise<number> => {
@@ -54,8 +56,9 @@ const buildCompareSwitch = async (configuration: Configuration, model: ModelName
   const before = await operate(configuration, 'status', { model });
   // Begun before, perhaps by a process that has ended since: it goes on.
   let status = before.other?.is === 'next' ? before : await operate(configuration, 'rebuild', { model });
-  while (status.other !== null && status.other.behind > 0) {
-    process.stderr.write(`${status.other.version}: ${status.other.behind} events to go\n`);
+  while (status.other !== null && status.other.behind > nearEvents) {
+    const { version, behind, failing } = status.other;
+    process.stderr.write(`${version}: ${behind} events to go${failing === undefined ? '' : `; ${failing}`}\n`);
     await pause(lookEveryMs);
     status = await operate(configuration, 'status', { model });
   }

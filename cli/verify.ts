@@ -12,7 +12,13 @@ export const verify = async (words: readonly string[]): Promise<number> => {
   const findings = await verifyEvents(configuration.data);
   // A fold of a damaged log proves nothing.
   if (findings > 0) return 1;
-  let equal = true;
+  const missing = await operate(configuration, 'keys', {});
+  for (const { subject, position, events } of missing) {
+    process.stdout.write(
+      `the key of ${subject} is missing and was not destroyed: ${events} events from ${position} on\n`,
+    );
+  }
+  let equal = missing.length === 0;
   for (const model of ['inbox', 'search'] as const) {
     const comparison = await operate(configuration, 'verify', { model });
     sayComparison(`the live ${model}`, 'a fresh fold of the log', comparison);

@@ -27,7 +27,7 @@ const destroyKeys = async (): Promise<void> => {
     accounts,
     clock,
     warn: () => undefined,
-    destroyed: async () => undefined,
+    destroyed: () => undefined,
   });
   const reached = await erasures.waitFor(placeOfHead(), clock.monotonic() + 20_000);
   await erasures.close();

@@ -12,7 +12,7 @@ export interface FollowErasuresDeps {
   readonly clock: Clock;
   readonly warn: Warn;
   /** After keys were destroyed. */
-  readonly destroyed: () => Promise<void>;
+  readonly destroyed: () => void;
 }
 
 export interface ErasureFollower {
@@ -53,7 +53,7 @@ export const followErasures = ({ eventLog, accounts, clock, warn, destroyed }: F
       for (const { stream } of erased) await accounts.destroyKey(`user:${subjectOf(stream) as UserId}`);
       if (erased.length > 0) {
         eventLog.forgetRecent();
-        await destroyed();
+        destroyed();
       }
       // A later version of this program has to see what this one does not know.
       unknownSeen ||= events.some(({ event, critical }) => event === undefined && critical);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
@@ -9,7 +9,7 @@ import type { Clock } from '../command-side/clock.ts';
 import { copySqliteFile } from '../command-side/sqlite-copy.ts';
 import { openSqliteLogStoreReadOnly } from '../event-log/sqlite-log-store.ts';
 import { addToErasedLedger, rememberDestination } from './erased-ledger.ts';
-import { writeAtOnce } from './live-version.ts';
+import { syncDirectory, writeAtOnce } from './write-at-once.ts';
 
 /** The log before the keys: a key that an event needs is there when the event is. */
 export const backedUpFiles = ['log.sqlite', 'accounts.sqlite'] as const;
@@ -47,15 +47,6 @@ export const sha256Of = async (path: string): Promise<string> => {
   return hash.digest('hex');
 };
 
-const syncDirectory = async (directory: string): Promise<void> => {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-};
-
 /** Copies log and keys while both are written. What is there under its name is whole. */
 export const backUp = async ({ data, accounts, clock, directory }: BackUpDeps): Promise<BackedUp> => {
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -74,10 +65,10 @@ export const backUp = async ({ data, accounts, clock, directory }: BackUpDeps): 
   };
   const head = await headOf(unfinished);
   const written: Manifest = { format: 1, time, ...head, files };
-  writeAtOnce(join(unfinished, manifestFile), `${JSON.stringify(written, undefined, 2)}\n`);
+  await writeAtOnce(join(unfinished, manifestFile), `${JSON.stringify(written, undefined, 2)}\n`);
   // Before the backup has its name: a backup without a ledger cannot be restored.
-  rememberDestination(data, directory);
-  addToErasedLedger(directory, await accounts.destroyed());
+  await rememberDestination(data, directory);
+  await addToErasedLedger(directory, await accounts.destroyed());
   await rename(unfinished, backup);
   await syncDirectory(directory);
   return { backup, position: head.position };

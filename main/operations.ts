@@ -14,6 +14,7 @@ import { streamKind, type StreamName } from '../schemas/streams.ts';
 import { backUp, type BackedUp } from './back-up.ts';
 import type { VersionsOperated } from './read-model-versions.ts';
 import { Refused } from './refused.ts';
+import { missingKeys } from './verify-keys.ts';
 
 export interface OperationsDeps {
   /** The data directory. */
@@ -62,6 +63,7 @@ export const operations = {
   ),
   drop: operation(onModel, ({ versions }, given) => versions[given.model].drop()),
   verify: operation(onModel, ({ versions }, given) => versions[given.model].compareWithLog()),
+  keys: operation(nothing, ({ eventLog, accounts }) => missingKeys(eventLog, accounts)),
   parked: operation(nothing, async ({ versions }) =>
     models.flatMap((name) => versions[name].status().live.parked.map((one) => ({ model: name, ...one }))),
   ),

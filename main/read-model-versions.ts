@@ -125,7 +125,7 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
   };
 
   const found = await openFound();
-  const pointed = readLiveVersion(directory, name);
+  const pointed = await readLiveVersion(directory, name);
   // What was being built is not asked before somebody switches to it.
   const chosen = found.find(({ file }) => file === pointed?.file) ?? found[0];
   let live = chosen ?? (await begin(fileOf(1), 1, await kind.openWriter(pathOf(fileOf(1)))));
@@ -198,10 +198,11 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
   const switchTo = async (which: 'next' | 'last'): Promise<VersionsStatus> => {
     const next = theOther();
     if (isOf(next) !== which) throw new Refused(reject('invalid', `there is no ${which} version of ${name}`));
-    // Who waited for a write at the live one has to find it in the next one.
     const place = (): number => live.follower.applied()?.place ?? 0;
+    await catchUp(next, place());
+    await writeLiveVersion(directory, name, next.file);
+    // Who waited for a write at the live one has to find it in the next one.
     while ((next.follower.applied()?.place ?? 0) < place()) await catchUp(next, place());
-    writeLiveVersion(directory, name, next.file);
     [live, other] = [next, live];
     dropLastIn(keepLastMs);
     return status();

@@ -39,7 +39,7 @@ const refuse = (why: string): never => {
  * built anew by the first start.
  */
 export const restore = async ({ directory, data, backup }: Restore): Promise<Restored> => {
-  const erased = readErasedLedger(directory);
+  const erased = await readErasedLedger(directory);
   const name = backup ?? (await newestIn(directory));
   const from = join(directory, name);
   const { position, files } = await readManifest(from);

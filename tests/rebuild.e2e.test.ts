@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { accountsFile } from './data-files.ts';
 import { runParley } from './run-parley.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
 import { signToken, tokenSecret } from './tokens.ts';
@@ -74,6 +75,23 @@ test('I7: read models are rebuilt, compared and switched under load, and switche
   expect(await chats(restarted, 'bob')).toContain(`"seq":${seq}`);
   expect(await runParley(data, ['rebuild', 'inbox', '--drop'])).toMatchObject({ code: 0 });
   expect(await versionsIn(data, 'inbox')).toHaveLength(1);
+});
+
+test('verify names a key that is missing although nobody destroyed it', async () => {
+  const data = join(folder, 'keyless');
+  const server = await start(data);
+  const ada = await WireClient.live(server.port, 'ada');
+  const { conversationId } = await ada.ask({ type: 'create-group', name: 'group', members: [] });
+  for (let i = 0; i < 3; i++) ada.text(conversationId, `said ${i}`);
+  await expect.poll(() => chats(server, 'ada')).toContain('"seq":3');
+  const userId = ada.of('welcome')[0]?.userId ?? '';
+  await server.end('SIGTERM');
+  const database = new DatabaseSync(accountsFile(data));
+  database.prepare('DELETE FROM data_keys WHERE id = ?').run(Buffer.from(userId, 'base64url'));
+  database.close();
+  const verified = await runParley(data, ['verify']);
+  expect(verified.code).toBe(1);
+  expect(verified.out).toContain(`the key of user:${userId} is missing and was not destroyed: 4 events`);
 });
 
 test('verify names the rows in which a read model is not what the log says; a rebuild mends it', async () => {
