@@ -100,6 +100,10 @@ export const planBatch = <
     for (const event of decided) state = rules.evolve(state, event, { revision: ++revision, time: now, link: null });
   };
 
+  /** Others of the same id may stand before it, refused. */
+  const writtenAs = (id: CommandId): number =>
+    verdicts.findIndex((verdict, index) => verdict.as === 'written' && batch[index]?.command.id === id);
+
   for (const [index, item] of batch.entries()) {
     const { command } = item;
     const window = state === undefined ? undefined : rules.windowOf(state);
@@ -108,7 +112,7 @@ export const planBatch = <
       const { known } = found;
       if (!rules.isSame(known, item)) verdicts.push(rejected(idReused(command.type)));
       else if (known.chain !== '') verdicts.push({ as: 'known', first: known });
-      else verdicts.push({ as: 'repeated', index: batch.findIndex((other) => other.command.id === command.id) });
+      else verdicts.push({ as: 'repeated', index: writtenAs(command.id) });
       continue;
     }
     if (state !== undefined && window !== undefined) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { accepted, codeOf, CommandsUnderTest } from '../tests/commands-under-test.ts';
+import { accepted, codeOf, CommandsUnderTest, manySends } from '../tests/commands-under-test.ts';
 import type { Command } from '../schemas/commands.ts';
 import type { Accepted } from './command-gateway.ts';
 import { idWindowSize } from '../schemas/limits.ts';
@@ -43,6 +43,23 @@ test('M1: copies that come one by one while the first is in flight get its answe
     if (index % 2 === 0) expect(accepted(other)).toMatchObject({ seq: answer.seq, chain: answer.chain });
   }
   expect(await commands.texts(conversation)).toHaveLength(51);
+});
+
+test('M1: an id refused, written and repeated in one batch gets the answer of the one that was written', async () => {
+  await using commands = await CommandsUnderTest.open();
+  const [ada, bob] = [await commands.user('ada'), await commands.user('bob')];
+  const conversation = await commands.direct(ada, bob);
+  const id = commands.newId();
+  const said = ['while this is written', 'x'.repeat(manySends.textCharacters + 1), 'a', 'a', 'another body'];
+  const answers = await Promise.all(
+    said.map((text, index) =>
+      commands.handler.submit(ada, commands.send(conversation, text, index === 0 ? commands.newId() : id)),
+    ),
+  );
+  expect(answers.map(codeOf)).toEqual(['accepted', 'text_too_long', 'accepted', 'accepted', 'message_id_reused']);
+  const [, , written, repeated] = answers;
+  expect(repeated?.ok && repeated.done).toEqual(written?.ok && written.done);
+  expect(await commands.texts(conversation)).toEqual(['while this is written', 'a']);
 });
 
 test('M1: after the id window passed, a send, an edit, a delete and a rename still get their first answers', async () => {
