@@ -45,6 +45,9 @@ export const acceptedAs = (
   },
 });
 
+/** The first answer, given again. */
+export const again = (answer: CommandAnswer): CommandAnswer => (answer.ok ? { ...answer, repeated: true } : answer);
+
 export const savedAs = (
   { time, chain }: FirstAnswered,
   position: LogPosition,

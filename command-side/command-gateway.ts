@@ -46,7 +46,13 @@ export interface Marked {
 export type Done = Accepted | Saved | Marked;
 
 export type CommandAnswer =
-  { readonly ok: true; readonly done: Done } | { readonly ok: false; readonly rejection: Rejection };
+  | {
+      readonly ok: true;
+      readonly done: Done;
+      /** Its id had been answered before; nothing was written now. */
+      readonly repeated?: true;
+    }
+  | { readonly ok: false; readonly rejection: Rejection };
 
 /**
  * The way to the command side: a function call, or one HTTP call to another process.

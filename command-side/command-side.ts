@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { EventLog } from '../event-log/event-log.ts';
 import type { Rejection } from '../schemas/errors.ts';
 import type { Limits } from '../schemas/limits.ts';
+import type { Metric } from '../schemas/metrics.ts';
 import type { AccountsStore } from './accounts-store.ts';
 import type { Clock, RandomBytes } from './clock.ts';
 import type { Caller, CommandGateway } from './command-gateway.ts';
@@ -35,6 +36,7 @@ export interface CommandSide {
   /** Every command over REST. */
   readonly plugin: FastifyPluginAsync;
   readonly gateway: CommandGateway;
+  readonly metrics: readonly Metric[];
   /** Verifies a token and registers its user at the first handshake. */
   readonly signIn: (token: string) => Promise<SignedIn>;
   readonly ready: () => { readonly ok: boolean; readonly checks: Readonly<Record<string, string>> };
@@ -66,6 +68,7 @@ export const commandSide = (deps: CommandSideDeps): CommandSide => {
   return {
     plugin: restWrites({ ...deps, gateway: handler, authenticate: signIn }),
     gateway: handler,
+    metrics: handler.metrics,
     signIn,
     ready: () => ({ ok: Object.values(checks).every((state) => state === 'ok'), checks }),
     close() {

@@ -5,7 +5,7 @@ import type { EventLog } from '../event-log/event-log.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import type { ConversationId, Seq } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
-import { acceptedAs, idReused, isSame, refused, unavailable } from './answers.ts';
+import { acceptedAs, again, idReused, isSame, refused, unavailable } from './answers.ts';
 import type { Clock, RandomBytes } from './clock.ts';
 import type { Tip } from './conversation-cache.ts';
 import type { DecideItems } from './decide-in-turn.ts';
@@ -65,8 +65,9 @@ export const conversationTurn = (deps: ConversationTurnDeps): DecideItems<Conver
       return true;
     }
     if (found === 'undecided') pending.answer(refused(unavailable('the id is too old to be looked up now')));
-    else if (isSame(found.known, command)) pending.answer(acceptedAs(conversationId, found.known, tip.position));
-    else pending.answer(refused(idReused(command.type)));
+    else if (isSame(found.known, command)) {
+      pending.answer(again(acceptedAs(conversationId, found.known, tip.position)));
+    } else pending.answer(refused(idReused(command.type)));
     return false;
   };
 

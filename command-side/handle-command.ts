@@ -11,10 +11,12 @@ import {
 import { reject } from '../schemas/errors.ts';
 import { uuidV7, type ConversationId, type UserId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
+import type { Metric } from '../schemas/metrics.ts';
 import type { AccountsStore } from './accounts-store.ts';
 import { refused } from './answers.ts';
 import type { Clock, RandomBytes } from './clock.ts';
 import type { Caller, CommandAnswer, CommandGateway } from './command-gateway.ts';
+import { CommandMetrics } from './command-metrics.ts';
 import { conversationCache } from './conversation-cache.ts';
 import { conversationTurn, type Pending } from './conversation-turn.ts';
 import { decideInTurn, type TurnItem } from './decide-in-turn.ts';
@@ -48,6 +50,7 @@ export interface CommandHandlerDeps {
 }
 
 export interface CommandHandler extends CommandGateway {
+  readonly metrics: readonly Metric[];
   /** From now on commands are refused as `draining`; resolves when those under way have their answers. */
   drain(): Promise<void>;
 }
@@ -78,6 +81,7 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
     decideInTurn(deps, userSettingsCache(deps), userSettingsTurn({ ...deps, allowance })),
   );
 
+  const metrics = new CommandMetrics();
   let underWay = 0;
   let drained: PromiseWithResolvers<void> | undefined;
 
@@ -141,12 +145,14 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
   };
 
   /** A resolver that counts, and counts once. */
-  const counted = (resolve: Answer): Answer => {
+  const counted = (type: Command['type'], resolve: Answer): Answer => {
+    const startedAt = clock.monotonic();
     let answered = false;
     underWay++;
     return (answer) => {
       if (answered) return;
       answered = true;
+      metrics.answered(type, answer, clock.monotonic() - startedAt);
       resolve(answer);
       if (--underWay === 0) drained?.resolve();
     };
@@ -165,14 +171,18 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
   return {
     submit(caller, command) {
       const refusedNow = refusal(caller.userId, command);
-      if (refusedNow !== undefined) return Promise.resolve(refusedNow);
+      if (refusedNow !== undefined) {
+        metrics.answered(command.type, refusedNow, 0);
+        return Promise.resolve(refusedNow);
+      }
       return new Promise((resolve) => {
-        const answer = counted(resolve);
+        const answer = counted(command.type, resolve);
         if (command.type === 'mark') beginMark(caller, command, answer);
         else if (isUserCommand(command)) beginSetting(caller, command, answer);
         else beginConversation(caller, command, answer);
       });
     },
+    metrics: metrics.all,
     async drain() {
       drained ??= Promise.withResolvers();
       if (underWay === 0) drained.resolve();

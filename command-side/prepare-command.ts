@@ -3,7 +3,7 @@ import { findId, type IdFound } from '../domain/id-window.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import type { AccountsStore } from './accounts-store.ts';
-import { acceptedAs, idReused, isSame, refused, unavailable } from './answers.ts';
+import { acceptedAs, again, idReused, isSame, refused, unavailable } from './answers.ts';
 import type { CommandAnswer } from './command-gateway.ts';
 import type { ConversationCache, Tip } from './conversation-cache.ts';
 import { findMessage } from './find-message.ts';
@@ -89,7 +89,7 @@ export const prepareCommand = (deps: PrepareDeps): PrepareCommand => {
     if (found === 'undecided') return refused(unavailable('the id is too old to be looked up now'));
     if (typeof found === 'string') return { missedAt: window.arrivals };
     return isSame(found.known, { by, mac })
-      ? acceptedAs(conversationId, found.known, tip.position)
+      ? again(acceptedAs(conversationId, found.known, tip.position))
       : refused(idReused(body.type));
   };
 

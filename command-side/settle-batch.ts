@@ -1,6 +1,6 @@
 import type { LogPosition } from '../schemas/position.ts';
 import type { Rejection } from '../schemas/errors.ts';
-import { refused, type FirstAnswered } from './answers.ts';
+import { again, refused, type FirstAnswered } from './answers.ts';
 import type { CommandAnswer } from './command-gateway.ts';
 import type { Links, TurnItem } from './decide-in-turn.ts';
 import type { Plan, Verdict } from './plan-batch.ts';
@@ -48,11 +48,12 @@ export const settle = <Item extends TurnItem>(
   for (const [index, verdict] of plan.verdicts.entries()) {
     const item = batch[index];
     if (item === undefined) return;
-    item.answer(
-      verdict.as === 'rejected'
-        ? refused(verdict.rejection)
-        : answerAs(item, firstAnswerOf(verdict, plan, links, tip), tip.position),
-    );
+    if (verdict.as === 'rejected') {
+      item.answer(refused(verdict.rejection));
+      continue;
+    }
+    const answer = answerAs(item, firstAnswerOf(verdict, plan, links, tip), tip.position);
+    item.answer(verdict.as === 'known' || verdict.as === 'repeated' ? again(answer) : answer);
   }
 };
 
@@ -66,6 +67,6 @@ export const settleFailed = <Item extends TurnItem>(
 ): void => {
   for (const [index, verdict] of plan.verdicts.entries()) {
     const item = batch[index];
-    item?.answer(verdict.as === 'known' ? answerAs(item, verdict.first, tip.position) : refused(rejection));
+    item?.answer(verdict.as === 'known' ? again(answerAs(item, verdict.first, tip.position)) : refused(rejection));
   }
 };

@@ -26,10 +26,12 @@ const makeDirectory = (directory: string): void => {
 export interface SqliteLogStoreOptions {
   /** Made if it is not there. Holds the log and its lock; other stores may lie beside them. */
   readonly directory: string;
+  /** Told how long each group of appends took to be on disk. */
+  readonly onDisk?: (milliseconds: number) => void;
 }
 
 /** The log in one SQLite file: this process alone writes it, and an answered append is fsynced. */
-export const openSqliteLogStore = async ({ directory }: SqliteLogStoreOptions): Promise<LogStore> => {
+export const openSqliteLogStore = async ({ directory, onDisk }: SqliteLogStoreOptions): Promise<LogStore> => {
   refuseOldSqlite(process.versions['sqlite']);
   try {
     makeDirectory(directory);
@@ -40,7 +42,7 @@ export const openSqliteLogStore = async ({ directory }: SqliteLogStoreOptions): 
   const lock = lockDirectory(directory, process.pid);
   const reader = startReadThread(logFile(directory));
   try {
-    const writer = await startWriteThread(logFile(directory));
+    const writer = await startWriteThread(logFile(directory), onDisk);
     let broken = false;
     void writer.failed.then(() => (broken = true));
     const giveBack = async (): Promise<void> => {

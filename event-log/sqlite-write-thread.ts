@@ -51,13 +51,18 @@ const outcomeOf = ({ request }: Pending, answer: WriterAnswer): StoreOutcome => 
 };
 
 /** The main thread's end of the thread that writes; resolves when the file is open. */
-export const startWriteThread = async (file: string): Promise<WriteThread> => {
+export const startWriteThread = async (
+  file: string,
+  onDisk: (milliseconds: number) => void = () => undefined,
+): Promise<WriteThread> => {
   const worker = new Worker(new URL('sqlite-writer.ts', import.meta.url), { workerData: { file } });
   const pending = new Map<number, Pending>();
   const failed = Promise.withResolvers<Error>();
   const closed = Promise.withResolvers<undefined>();
   const opened = Promise.withResolvers<number>();
   let outbox: NumberedRequest[] = [];
+  /** When each group was handed over, under the id of its last append. */
+  const handedOver = new Map<number, number>();
   let idle = Promise.withResolvers<undefined>();
   let listener: (events: readonly StoredEvent[]) => void = () => undefined;
   let failure: Error | undefined;
@@ -83,6 +88,11 @@ export const startWriteThread = async (file: string): Promise<WriteThread> => {
       const append = pending.get(answer.id);
       if (append === undefined) continue;
       pending.delete(answer.id);
+      const since = handedOver.get(answer.id);
+      if (since !== undefined) {
+        handedOver.delete(answer.id);
+        onDisk(performance.now() - since);
+      }
       settled.push({ append, answer });
       if (answer.outcome !== 'appended') continue;
       const { stream, events, expectedRevision } = append.request;
@@ -123,6 +133,7 @@ export const startWriteThread = async (file: string): Promise<WriteThread> => {
   const flush = (): void => {
     if (outbox.length === 0) return;
     const packed = packRequests(outbox);
+    handedOver.set(outbox.at(-1)?.id ?? 0, performance.now());
     outbox = [];
     worker.postMessage(packed, [packed.buffer]);
   };

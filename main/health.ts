@@ -3,9 +3,13 @@ import type { FastifyInstance } from 'fastify';
 /** The parts of a process, each `ok` or why it is not. */
 export type Readiness = () => Readonly<Record<string, string>>;
 
-/** `/livez`: the loop turns. `/readyz`: traffic may come; one line a part. */
+/**
+ * `/livez`: the loop turns. `/startupz`: it has started, for a service listens only then. `/readyz`: traffic may come; one
+ * line a part.
+ */
 export const serveHealth = (server: FastifyInstance, readiness: Readiness): void => {
   server.get('/livez', async () => ({ status: 'ok' }));
+  server.get('/startupz', async () => ({ status: 'ok' }));
   server.get('/readyz', async (_request, reply) => {
     const checks = readiness();
     const ready = Object.values(checks).every((state) => state === 'ok');

@@ -1,6 +1,7 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { replyProblem } from '../command-side/problem.ts';
+import { refuseUpgrade } from '../realtime/refuse-upgrade.ts';
 import { reject } from '../schemas/errors.ts';
 import { frameBytes, type Limits } from '../schemas/limits.ts';
 
@@ -20,6 +21,13 @@ export const httpServer = (limits: Limits): FastifyInstance => {
     routerOptions: { maxParamLength: 6_000 },
     frameworkErrors(_error, _request, reply) {
       void replyProblem(reply, reject('invalid', 'the address is not well formed'));
+    },
+    // What the parser refuses reaches no route.
+    clientErrorHandler({ code }, socket) {
+      if (!socket.writable) socket.destroy();
+      else if (code === 'HPE_HEADER_OVERFLOW')
+        refuseUpgrade(socket, reject('too_large', 'the address and headers are too long'));
+      else refuseUpgrade(socket, reject('invalid', 'the request is not HTTP'));
     },
     http: {
       // A token and a search for 1,000 characters, percent-encoded.

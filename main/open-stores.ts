@@ -5,11 +5,13 @@ import type { SnapshotStore } from '../command-side/snapshot-store.ts';
 import type { Warn } from '../command-side/warn.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import { openEventLog } from '../event-log/open-event-log.ts';
+import { Histogram, type Metric } from '../schemas/metrics.ts';
 
 export interface Stores {
   readonly eventLog: EventLog;
   readonly accounts: AccountsStore;
   readonly snapshots: SnapshotStore;
+  readonly metrics: readonly Metric[];
 }
 
 const cachedKeys = 200_000;
@@ -25,7 +27,8 @@ export const openStores = async (
     import('../command-side/sqlite-accounts-store.ts'),
     import('../command-side/sqlite-snapshot-store.ts'),
   ]);
-  const store = await log.openSqliteLogStore({ directory });
+  const appends = new Histogram('parley_append_fsync_seconds');
+  const store = await log.openSqliteLogStore({ directory, onDisk: (milliseconds) => appends.observe(milliseconds) });
   // Until the log has taken the store over.
   const opening = stack.use(new AsyncDisposableStack());
   opening.defer(() => store.close());
@@ -40,5 +43,5 @@ export const openStores = async (
   stack.defer(() => eventLog.close());
   const snapshotStore = await snapshots.openSqliteSnapshotStore(join(directory, 'snapshots.sqlite'), warn);
   stack.defer(() => snapshotStore.close());
-  return { eventLog, accounts: accountsStore, snapshots: snapshotStore };
+  return { eventLog, accounts: accountsStore, snapshots: snapshotStore, metrics: [appends] };
 };

@@ -12,6 +12,7 @@ import { openErasures } from './open-erasures.ts';
 import { openInbox, type FollowingInbox } from './open-inbox.ts';
 import { openSearch } from './open-search.ts';
 import { openStores, type Stores } from './open-stores.ts';
+import { buildInfo, serveMetrics } from './serve-metrics.ts';
 import { tokenIssuer } from './token-issuer.ts';
 
 export interface Serving extends Stores, FollowingInbox {
@@ -57,6 +58,8 @@ export const serveEmbedded = async (
   const sockets = realtime({ ...deps, gateway: commands.gateway, signIn: commands.signIn, allowedOrigins });
   stack.defer(() => sockets.close());
   sockets.attach(server.server);
+  const all = [...stores.metrics, ...commands.metrics, ...queries.metrics, ...sockets.metrics, buildInfo];
+  serveMetrics(server, all, configuration.internalToken);
   serveHealth(server, () => ({ ...commands.ready().checks, sockets: sockets.notReady() ?? 'ok' }));
 
   stack.defer(() => server.close());

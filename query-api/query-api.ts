@@ -1,11 +1,13 @@
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify';
 import { replyProblem } from '../command-side/problem.ts';
 import { rateLimit } from '../command-side/rate-limit.ts';
 import { callerOf, restScope, type RestScopeDeps } from '../command-side/rest-scope.ts';
+import type { ProgressStatus } from '../projections/progress.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
 import { readAfterHeader } from '../schemas/http-reads.ts';
 import type { UserId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
+import { gauge, Refusals, type Metric } from '../schemas/metrics.ts';
 import { openApiPath, openApiText } from './openapi.ts';
 import { reads, type ReadsDeps } from './reads.ts';
 import { waitForWrite } from './wait-for-write.ts';
@@ -15,6 +17,7 @@ export interface QueryApiDeps extends RestScopeDeps, ReadsDeps {
 }
 
 export interface QueryApi {
+  readonly metrics: readonly Metric[];
   /** Every read over REST. */
   readonly plugin: FastifyPluginAsync;
   /** Why a read model does not go on; behind is not among it. */
@@ -33,26 +36,35 @@ export const queryApi = (deps: QueryApiDeps): QueryApi => {
       : reject('rate_limited', 'too many reads of one user', { limiter: 'reads', retryAfterMs });
   };
 
+  const refusals = new Refusals('read');
+  const refuse = (reply: FastifyReply, rejection: Rejection): FastifyReply => {
+    refusals.refused(rejection);
+    return replyProblem(reply, rejection);
+  };
+
   const serveReads = async (server: FastifyInstance): Promise<void> => {
     restScope(deps, server);
     for (const { route, parse } of reads(deps)) {
       server.get(route.path, async (request, reply) => {
         const caller = callerOf(request);
         const limited = overLimit(caller.userId);
-        if (limited !== undefined) return replyProblem(reply, limited);
+        if (limited !== undefined) return refuse(reply, limited);
         const read = parse(request);
-        if (!read.ok) return replyProblem(reply, read.rejection);
+        if (!read.ok) return refuse(reply, read.rejection);
         const token = request.headers[readAfterHeader];
         if (token !== undefined) {
           const unseen = await waitForWrite(String(token), progress[route.readModel], deps);
-          if (unseen !== undefined) return replyProblem(reply, unseen);
+          if (unseen !== undefined) return refuse(reply, unseen);
         }
         const answer = await read.answer(caller);
-        if (!answer.ok) return replyProblem(reply, answer.rejection);
+        if (!answer.ok) return refuse(reply, answer.rejection);
         return reply.header('cache-control', 'no-store').send(answer.body);
       });
     }
   };
+
+  const each = (value: (status: ProgressStatus) => number) =>
+    (['inbox', 'search'] as const).map((model) => [[model], value(progress[model].status())] as const);
 
   return {
     async plugin(server) {
@@ -60,6 +72,13 @@ export const queryApi = (deps: QueryApiDeps): QueryApi => {
       server.get(openApiPath, async (_, reply) => reply.type('application/json').send(document));
       await server.register(serveReads);
     },
+    metrics: [
+      ...refusals.all,
+      gauge('parley_projection_lag_events', () => each(({ behind }) => behind)),
+      gauge('parley_projection_lag_seconds', () => each(({ behindMs }) => behindMs / 1_000)),
+      gauge('parley_projection_parked', () => each(({ parked }) => parked.length)),
+      gauge('parley_search_lag_seconds', () => [[[], progress.search.status().behindMs / 1_000]]),
+    ],
     checks: () => ({
       inbox: progress.inbox.status().failing ?? 'ok',
       search: progress.search.status().failing ?? 'ok',

@@ -13,6 +13,12 @@ export class FlushTurn {
   #deliver: (() => void) | undefined;
   #scheduled = false;
   readonly #run = (): void => this.#end();
+  readonly #flushed: () => void;
+
+  /** `flushed` is called when a turn's frames are written. */
+  constructor(flushed: () => void) {
+    this.#flushed = flushed;
+  }
 
   /** Flushes an outbox at the end of the turn; called once for each time it stops being empty. */
   mark(outbox: Flushable): void {
@@ -40,5 +46,6 @@ export class FlushTurn {
     const dirty = this.#dirty;
     this.#dirty = [];
     for (const outbox of dirty) outbox.flush();
+    this.#flushed();
   }
 }

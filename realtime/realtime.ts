@@ -8,6 +8,7 @@ import type { EventLog } from '../event-log/event-log.ts';
 import { reject } from '../schemas/errors.ts';
 import type { ConversationId } from '../schemas/ids.ts';
 import { frameBytes, type Limits } from '../schemas/limits.ts';
+import { gauge, type Metric } from '../schemas/metrics.ts';
 import { conversationStream } from '../schemas/streams.ts';
 import { BlockList } from './block-list.ts';
 import { drainSessions } from './drain-sessions.ts';
@@ -16,6 +17,7 @@ import { readHandshake, subprotocol } from './handshake.ts';
 import { loadBlocked } from './load-blocked.ts';
 import { loadMembership } from './load-membership.ts';
 import { Memberships } from './memberships.ts';
+import { RealtimeMetrics } from './realtime-metrics.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { Router } from './router.ts';
 import { Session } from './session.ts';
@@ -41,6 +43,7 @@ export interface Realtime {
   attach(server: Server): void;
   /** Why sockets are not served; undefined: they are. */
   notReady(): string | undefined;
+  readonly metrics: readonly Metric[];
   /** Refuses new sockets and commands, lets those under way finish, then closes all sockets; resolves when they are gone. */
   drain(): Promise<void>;
   /** Ends what is left at once. */
@@ -57,14 +60,15 @@ const shuttingDown = reject('draining', 'this server is shutting down', { retryA
 export const realtime = (deps: RealtimeDeps): Realtime => {
   const { eventLog, limits, warn } = deps;
   const stopping = new AbortController();
-  const turn = new FlushTurn();
+  const counted = new RealtimeMetrics();
+  const turn = new FlushTurn(() => counted.flushed(deps.clock.now()));
   const sessions = new Sessions();
   const memberships = new Memberships(
     (id) => loadMembership(eventLog, deps.snapshots, id),
     (id, revision) => readName(eventLog, id, revision),
   );
-  const router = new Router(eventLog, memberships, sessions, turn);
-  const sessionDeps = { ...deps, turn, router, memberships, reads: new Turnstile(readsAtOnce) };
+  const router = new Router(eventLog, memberships, sessions, turn, counted);
+  const sessionDeps = { ...deps, turn, metrics: counted, router, memberships, reads: new Turnstile(readsAtOnce) };
   const webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -140,6 +144,11 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
       server.on('upgrade', upgrade);
     },
     notReady: () => (isDraining() ? 'draining' : stopped),
+    metrics: [
+      ...counted.all,
+      gauge('parley_ws_connections', () => [[[], sessions.all.size]]),
+      gauge('parley_outbox_depth', () => [[[], unsentBytes(sessions)]]),
+    ],
     drain: () => (draining ??= drainSessions(sessions, deps.randomBytes)),
     async close() {
       stopping.abort();
@@ -148,6 +157,12 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
       await following;
     },
   };
+};
+
+const unsentBytes = ({ all }: Sessions): number => {
+  let bytes = 0;
+  for (const session of all) bytes += session.unsentBytes;
+  return bytes;
 };
 
 const readName = async (log: EventLog, id: ConversationId, revision: number): Promise<string | null> => {

@@ -10,6 +10,7 @@ import type { UserEvent } from '../schemas/user-events.ts';
 import { beginsMembershipOf, frameFor, isHideable, placeholderFrame } from './encode-frame.ts';
 import type { FlushTurn } from './flush-turn.ts';
 import type { KnownMembership, Memberships } from './memberships.ts';
+import type { RealtimeMetrics } from './realtime-metrics.ts';
 import type { Sessions } from './sessions.ts';
 
 export const followedKinds = ['conversation', 'user'] as const;
@@ -30,15 +31,17 @@ export class Router {
   readonly #memberships: Memberships;
   readonly #sessions: Sessions;
   readonly #turn: FlushTurn;
+  readonly #metrics: RealtimeMetrics;
   #at: Place;
   #cursor: string | undefined;
   #lastEventPlace: number;
 
-  constructor(log: EventLog, memberships: Memberships, sessions: Sessions, turn: FlushTurn) {
+  constructor(log: EventLog, memberships: Memberships, sessions: Sessions, turn: FlushTurn, metrics: RealtimeMetrics) {
     this.#log = log;
     this.#memberships = memberships;
     this.#sessions = sessions;
     this.#turn = turn;
+    this.#metrics = metrics;
     const position = log.head();
     const located = log.locate(position);
     if (located.where !== 'known') throw new Error('the log does not know its own head');
@@ -151,6 +154,7 @@ export class Router {
       const sent = event.type === 'message-sent' && event.by === user ? event.commandId : undefined;
       for (const one of sessions) one.deliver(frame, place, sent);
     }
+    if ((change ?? whole ?? placeholder) !== undefined) this.#metrics.routed(recorded.time);
     return true;
   }
 

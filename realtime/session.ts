@@ -15,12 +15,14 @@ import type { FlushTurn } from './flush-turn.ts';
 import { Outbox } from './outbox.ts';
 import { readFrame } from './read-frame.ts';
 import type { SignedIn, SignIn } from './sign-in.ts';
+import type { RealtimeMetrics } from './realtime-metrics.ts';
 import { startOf } from './start-of.ts';
 
 export interface SessionDeps extends CatchUpDeps {
   readonly gateway: CommandGateway;
   readonly signIn: SignIn;
   readonly turn: FlushTurn;
+  readonly metrics: RealtimeMetrics;
   readonly clock: Clock;
   readonly limits: Limits;
   readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
@@ -96,6 +98,11 @@ export class Session implements Behind {
     return this.caller.userId;
   }
 
+  /** Bytes that the kernel has not taken. */
+  get unsentBytes(): number {
+    return this.#outbox.unsentBytes;
+  }
+
   /** Commands whose answer is not queued yet. */
   get inFlight(): number {
     return this.#inFlight;
@@ -154,6 +161,7 @@ export class Session implements Behind {
   end(name: CloseName, reason: string = name): void {
     if (this.#secondsClosing !== undefined) return;
     this.#secondsClosing = 0;
+    this.#deps.metrics.closed(name);
     this.stop();
     this.#outbox.flush();
     this.#ws.close(closes[name].code, reason);

@@ -24,6 +24,8 @@ const settings = {
   /** The operator's key set as JSON: a file, or an https address. */
   PARLEY_TOKEN_JWKS: z.string().optional(),
   PARLEY_TOKEN_ISSUER: z.string().max(500).default('parley'),
+  /** Opens /metrics to who does not call from this machine. */
+  PARLEY_INTERNAL_TOKEN: z.string().min(32, 'must have at least 32 characters').optional(),
   PARLEY_ALLOWED_ORIGINS: z
     .string()
     .transform((list) => list.split(',').map((item) => item.trim()))
@@ -42,7 +44,7 @@ type SettingName = keyof typeof settings;
 
 const isSetting = (name: string): name is SettingName => Object.hasOwn(settings, name);
 /** Also taken from the file that `<name>_FILE` names, and never printed. */
-const secrets: ReadonlySet<string> = new Set<SettingName>(['PARLEY_TOKEN_SECRET']);
+const secrets: ReadonlySet<string> = new Set<SettingName>(['PARLEY_TOKEN_SECRET', 'PARLEY_INTERNAL_TOKEN']);
 const file = '_FILE';
 
 const schema = z.object(settings);
@@ -58,6 +60,8 @@ export interface Configuration {
     /** The file, or the address, of the operator's key set. */
     readonly jwks: string | undefined;
   };
+  /** Shared by services and whoever watches them. */
+  readonly internalToken: string | undefined;
   readonly allowedOrigins: ReadonlySet<string>;
   readonly limits: Limits;
 }
@@ -123,6 +127,7 @@ const configurationOf = (from: Settings): Configuration => ({
     secret: from.PARLEY_TOKEN_SECRET,
     jwks: from.PARLEY_TOKEN_JWKS,
   },
+  internalToken: from.PARLEY_INTERNAL_TOKEN,
   allowedOrigins: new Set(from.PARLEY_ALLOWED_ORIGINS),
   limits: {
     textCharacters: from.PARLEY_TEXT_CHARACTERS,
