@@ -22,6 +22,14 @@ export const idReused = (type: string): Rejection =>
     ? reject('message_id_reused', 'messageId: it stands for another body or another sender')
     : reject('command_id_reused', 'commandId: it stands for another command or another user');
 
+export const rateLimited = (limiter: 'user' | 'receipts', retryAfterMs: number): Rejection =>
+  reject('rate_limited', 'too many commands of one user; nothing was written', { limiter, retryAfterMs });
+
+const busyRetryMs = 250;
+
+export const busy = (limiter: string): Rejection =>
+  reject('busy', `the queue ${limiter} is full; nothing was written`, { limiter, retryAfterMs: busyRetryMs });
+
 /** Without a mac (the author's key is gone) only the sender can be compared. */
 export const isSame = (first: FirstAnswer, { by, mac }: { by: FirstAnswer['by']; mac: string | undefined }): boolean =>
   first.by === by && (mac === undefined || first.mac === mac);

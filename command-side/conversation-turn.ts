@@ -10,8 +10,7 @@ import type { Clock, RandomBytes } from './clock.ts';
 import type { Tip } from './conversation-cache.ts';
 import type { DecideItems } from './decide-in-turn.ts';
 import { findMessage } from './find-message.ts';
-import type { StoredCommands } from './find-stored.ts';
-import { lookUpId } from './look-up-id.ts';
+import type { IdLookUps } from './look-up-id.ts';
 import { planBatch, type CommandRules, type Waiting } from './plan-batch.ts';
 import { settle, settleFailed, type AnswerAs } from './settle-batch.ts';
 
@@ -24,7 +23,7 @@ export interface Pending extends Waiting<ConversationCommand> {
 
 export interface ConversationTurnDeps {
   readonly eventLog: EventLog;
-  readonly inbox: StoredCommands;
+  readonly lookUps: IdLookUps;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly limits: Limits;
@@ -46,7 +45,7 @@ const answerAs: AnswerAs<Pending> = ({ conversationId }, first, position) =>
   acceptedAs(conversationId, first, position);
 
 export const conversationTurn = (deps: ConversationTurnDeps): DecideItems<ConversationId, Conversation, Pending> => {
-  const { eventLog, limits } = deps;
+  const { eventLog, lookUps, limits } = deps;
   const rules = rulesOf(limits);
 
   const findTarget = async (pending: Pending, tip: Tip): Promise<boolean> => {
@@ -59,7 +58,12 @@ export const conversationTurn = (deps: ConversationTurnDeps): DecideItems<Conver
 
   const findId = async (pending: Pending, tip: Tip): Promise<boolean> => {
     const { command, conversationId } = pending;
-    const found = await lookUpId(deps, conversationId, tip, command.id);
+    const lookUp = lookUps.find(command.by, conversationId, tip, command.id);
+    if ('code' in lookUp) {
+      pending.answer(refused(lookUp));
+      return false;
+    }
+    const found = await lookUp;
     if (found === 'new') {
       pending.missedAt = tip.state?.window.arrivals;
       return true;

@@ -13,7 +13,7 @@ import { uuidV7, type ConversationId, type UserId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
 import type { Metric } from '../schemas/metrics.ts';
 import type { AccountsStore } from './accounts-store.ts';
-import { refused } from './answers.ts';
+import { busy, rateLimited, refused } from './answers.ts';
 import type { Clock, RandomBytes } from './clock.ts';
 import type { Caller, CommandAnswer, CommandGateway } from './command-gateway.ts';
 import { CommandMetrics } from './command-metrics.ts';
@@ -22,8 +22,9 @@ import { conversationTurn, type Pending } from './conversation-turn.ts';
 import { decideInTurn, type TurnItem } from './decide-in-turn.ts';
 import type { StoredCommands } from './find-stored.ts';
 import type { KnownUsers } from './known-users.ts';
+import { idLookUps } from './look-up-id.ts';
 import { preparations } from './preparation.ts';
-import { busy, prepareCommand, rateLimited, type Asked } from './prepare-command.ts';
+import { prepareCommand, type Asked } from './prepare-command.ts';
 import { prepareMark, type AskedMark } from './prepare-mark.ts';
 import { prepareUserCommand } from './prepare-user-command.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -66,13 +67,14 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
   const conversations = conversationCache(deps);
   const allowance = rateLimit(limits.sendBurst, limits.sendsPerSecond, clock);
   const marksAllowance = rateLimit(limits.markBurst, limits.marksPerSecond, clock);
-  const prepare = prepareCommand({ ...deps, cache: conversations, allowance });
+  const lookUps = idLookUps({ ...deps, allowance });
+  const prepare = prepareCommand({ ...deps, cache: conversations, lookUps });
   const preparedMark = prepareMark({ ...deps, conversations });
   const preparedSetting = prepareUserCommand({ ...deps, conversations });
   const preparing = preparations();
 
   const conversationQueues = streamQueues<ConversationId, Pending>(
-    decideInTurn(deps, conversations, conversationTurn(deps)),
+    decideInTurn(deps, conversations, conversationTurn({ ...deps, lookUps })),
   );
   const receiptsQueues = streamQueues<ConversationId, PendingMark>(
     decideInTurn(deps, receiptsCache(deps), receiptsTurn(deps)),

@@ -1,12 +1,15 @@
 import type { FirstAnswer } from '../domain/conversation.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
-import { timeOfUuid, type CommandId, type ConversationId } from '../schemas/ids.ts';
+import type { Rejection } from '../schemas/errors.ts';
+import { timeOfUuid, type CommandId, type ConversationId, type UserId } from '../schemas/ids.ts';
 import { conversationStream, type StreamName } from '../schemas/streams.ts';
+import { busy, rateLimited } from './answers.ts';
 import type { Tip } from './conversation-cache.ts';
 import { findStored, type FindStoredDeps } from './find-stored.ts';
 import { gate } from './gate.ts';
 import { leastRecentlyUsed } from './least-recently-used.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 /** `undecided`: the id may stand further back than a look-up reads. */
 export type LookedUp<First = FirstAnswer> = { readonly known: First } | 'new' | 'undecided';
@@ -87,22 +90,31 @@ export const lookUpId = async (
 };
 
 export interface IdLookUps {
-  /** Undefined when too many wait already. */
-  find(conversation: ConversationId, tip: Tip, id: CommandId): Promise<LookedUp> | undefined;
+  /** At the expense of who asks. A rejection when that one asks too much, or too many wait already. */
+  find(by: UserId, conversation: ConversationId, tip: Tip, id: CommandId): Promise<LookedUp> | Rejection;
 }
+
+export interface IdLookUpsDeps extends FindStoredDeps {
+  readonly allowance: RateLimit;
+}
+
+/** Beside the one every command costs: a look-up reads up to thousands of events. */
+export const lookUpCost = 10;
 
 const atOnce = 4;
 const mostWaiting = 100;
 const mostRemembered = 10_000;
 
 /** Look-ups for everybody: few at once, copies of one share its look-up, and what was found once is remembered. */
-export const idLookUps = (deps: FindStoredDeps): IdLookUps => {
+export const idLookUps = (deps: IdLookUpsDeps): IdLookUps => {
   const places = gate(atOnce, mostWaiting);
   const found = leastRecentlyUsed<string, LookedUp>(mostRemembered);
   const underWay = new Map<string, Promise<LookedUp>>();
 
   return {
-    find(conversation, tip, id) {
+    find(by, conversation, tip, id) {
+      const retryAfterMs = deps.allowance.take(by, lookUpCost);
+      if (retryAfterMs !== undefined) return rateLimited('user', retryAfterMs);
       const key = conversation + id;
       const known = found.get(key);
       if (known !== undefined) return Promise.resolve(known);
@@ -115,7 +127,7 @@ export const idLookUps = (deps: FindStoredDeps): IdLookUps => {
         if (typeof lookedUp === 'object') found.set(key, lookedUp);
         return lookedUp;
       });
-      if (lookUp === undefined) return undefined;
+      if (lookUp === undefined) return busy('look-ups');
       const shareable = lookUp.finally(() => underWay.delete(shared));
       underWay.set(shared, shareable);
       return shareable;

@@ -1,6 +1,5 @@
-import { refused } from './answers.ts';
+import { busy, refused } from './answers.ts';
 import type { CommandAnswer } from './command-gateway.ts';
-import { busy } from './prepare-command.ts';
 
 /** What takes reading or waiting before a command is ready for its turn. */
 export interface Preparation {

@@ -1,18 +1,16 @@
 import type { EventLog } from '../event-log/event-log.ts';
 import { findId, type IdFound } from '../domain/id-window.ts';
-import { reject, type Rejection } from '../schemas/errors.ts';
+import { reject } from '../schemas/errors.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import type { AccountsStore } from './accounts-store.ts';
 import { acceptedAs, again, idReused, isSame, refused, unavailable } from './answers.ts';
 import type { CommandAnswer } from './command-gateway.ts';
 import type { ConversationCache, Tip } from './conversation-cache.ts';
 import { findMessage } from './find-message.ts';
-import type { StoredCommands } from './find-stored.ts';
 import type { KnownUsers } from './known-users.ts';
-import { idLookUps } from './look-up-id.ts';
+import type { IdLookUps } from './look-up-id.ts';
 import { macOf } from './mac.ts';
 import type { Pending } from './conversation-turn.ts';
-import type { RateLimit } from './rate-limit.ts';
 import { usersBroughtIn, type CommandBody } from './resolve-command.ts';
 
 /** A command before its turn: who wants what of which conversation. */
@@ -26,15 +24,11 @@ export interface Asked {
 
 export interface PrepareDeps {
   readonly eventLog: EventLog;
-  readonly inbox: StoredCommands;
   readonly accounts: AccountsStore;
   readonly cache: ConversationCache;
   readonly users: KnownUsers;
-  readonly allowance: RateLimit;
+  readonly lookUps: IdLookUps;
 }
-
-/** Beside the one every command costs: a look-up reads up to thousands of events. */
-export const lookUpCost = 10;
 
 /** What a text takes in UTF-8, encrypted and in base64, is at most four bytes a UTF-16 unit. */
 const bytesOf = (body: CommandBody): number => {
@@ -66,8 +60,7 @@ export interface PrepareCommand {
 }
 
 export const prepareCommand = (deps: PrepareDeps): PrepareCommand => {
-  const { eventLog, accounts, cache, users, allowance } = deps;
-  const lookUps = idLookUps(deps);
+  const { eventLog, accounts, cache, users, lookUps } = deps;
 
   /** The first answer to the id, `new`, or why that cannot be said. Duplicates come before every rule. */
   const seenBefore = async (
@@ -80,10 +73,8 @@ export const prepareCommand = (deps: PrepareDeps): PrepareCommand => {
     let found: IdFound | 'undecided' = findId(window, id);
     if (found === 'new') return 'new';
     if (found === 'unknown') {
-      const retryAfterMs = allowance.take(by, lookUpCost);
-      if (retryAfterMs !== undefined) return refused(rateLimited('user', retryAfterMs));
-      const lookUp = lookUps.find(conversationId, tip, id);
-      if (lookUp === undefined) return refused(busy('look-ups'));
+      const lookUp = lookUps.find(by, conversationId, tip, id);
+      if ('code' in lookUp) return refused(lookUp);
       found = await lookUp;
     }
     if (found === 'undecided') return refused(unavailable('the id is too old to be looked up now'));
@@ -135,10 +126,3 @@ export const prepareCommand = (deps: PrepareDeps): PrepareCommand => {
     },
   };
 };
-
-export const rateLimited = (limiter: 'user' | 'receipts', retryAfterMs: number): Rejection =>
-  reject('rate_limited', 'too many commands of one user; nothing was written', { limiter, retryAfterMs });
-
-const busyRetryMs = 250;
-export const busy = (limiter: string): Rejection =>
-  reject('busy', `the queue ${limiter} is full; nothing was written`, { limiter, retryAfterMs: busyRetryMs });
