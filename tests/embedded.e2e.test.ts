@@ -76,7 +76,9 @@ test('O1: an empty folder is a server: it prints its address, is alive and ready
   const verified = await run('cli/parley.ts', ['verify'], { PARLEY_DATA: data });
   expect(verified).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/^\d+ events in \d+ streams, 0 findings\n(?:the live \w+ equals a fresh fold of the log: .+\n){2}$/) as string,
+    out: expect.stringMatching(
+      /^\d+ events in \d+ streams, 0 findings\n(?:the live \w+ equals a fresh fold of the log: .+\n){2}$/,
+    ) as string,
   });
 });
 
