@@ -35,7 +35,7 @@ export const serveEmbedded = async (
   const randomBytes = randomPool();
 
   const stores = await openStores(data, { clock, randomBytes, warn }, stack);
-  const erasures = await openErasures(data, { ...stores, clock, warn }, stack);
+  const erasures = openErasures(data, { ...stores, clock, warn }, stack);
   const views = await openInbox(data, { ...stores, clock, randomBytes, warn }, stack);
   const deps = { ...stores, ...views, clock, randomBytes, limits, report, warn };
   const commands = commandSide({ ...deps, issuer: tokenIssuer(configuration) });
