@@ -9,6 +9,8 @@ export const refuseUpgrade = (socket: Duplex, rejection: Rejection): void => {
   const { status, title, retryAfterMs } = problem;
   const body = JSON.stringify(problem);
   const wait = retryAfterMs === undefined ? [] : [`Retry-After: ${Math.ceil(retryAfterMs / 1_000)}`];
+  // Half closed, it would stay for as long as the peer likes.
+  socket.once('finish', () => socket.destroy());
   socket.end(
     [
       `HTTP/1.1 ${status} ${title}`,
