@@ -30,6 +30,11 @@ export class Echoes {
     else send.due++;
   }
 
+  /** Of what was answered before a new beginning the client may hold nothing: it gets the messages. */
+  forgetAnswered(): void {
+    for (const [id, send] of this.#sends) if (send.due === 0) this.#sends.delete(id);
+  }
+
   /** The message frame to write after the answer, if one was held back for an answer that is no `accepted`. */
   answered(id: CommandId, accepted: boolean): Buffer | undefined {
     const send = this.#sends.get(id);
