@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
+import type { EventLog } from '../event-log/event-log.ts';
 import type { Command } from '../schemas/commands.ts';
-import { conversationId } from '../schemas/ids.ts';
+import { conversationId, type ConversationId } from '../schemas/ids.ts';
 import { defaultLimits } from '../schemas/limits.ts';
+import { kindOf } from '../schemas/streams.ts';
 import { accepted, codeOf, CommandsUnderTest, manySends } from '../tests/commands-under-test.ts';
+import type { Caller } from './command-gateway.ts';
+import type { CommandHandler } from './handle-command.ts';
 
 test('S15: a user has a burst and then its rate; what is refused names the limiter, when to retry, and wrote nothing', async () => {
   const limits = { ...defaultLimits, sendBurst: 5, sendsPerSecond: 2 };
@@ -45,6 +49,84 @@ test('a conversation’s queue is bounded: beyond it `busy` with a retry time, a
   for (const command of sends) accepted(await commands.handler.submit(ada, command));
   expect((await commands.texts(busy)).toSorted()).toEqual(sends.map((_, i) => `text ${i}`).toSorted());
 }, 30_000);
+
+test('S15: a look-up that only its turn in the queue asks for costs its user as much as one before it', async () => {
+  const limits = { ...defaultLimits, sendBurst: 1_010, sendsPerSecond: 1 };
+  await using commands = await CommandsUnderTest.open();
+  const [ada, bob, cyd] = [await commands.user('ada'), await commands.user('bob'), await commands.user('cyd')];
+  const [group, elsewhere] = [await commands.group(ada, bob, cyd), await commands.group(ada)];
+  const sendAll = (handler: CommandHandler, by: Caller, conversation: ConversationId, count: number) =>
+    Promise.all(
+      Array.from({ length: count }, () => handler.submit(by, commands.send(conversation, 'a text')).then(codeOf)),
+    );
+  const time = commands.clock.now();
+  commands.clock.frozenAt = time;
+  await sendAll(commands.handler, bob, group, 300);
+  commands.clock.frozenAt = time + 1;
+  for (const count of [800, 800]) await sendAll(commands.handler, bob, group, count);
+
+  const handler = commands.newHandler(limits);
+  const frozen = commands.clock.monotonic();
+  commands.clock.monotonic = () => frozen;
+  await Promise.all([sendAll(handler, cyd, group, 1), sendAll(handler, ada, elsewhere, 1_000)]);
+  commands.clock.frozenAt = time + 2;
+  // New when it comes; when its turn comes, ids of its time have left the window.
+  const before = sendAll(handler, cyd, group, 950);
+  const late = handler.submit(ada, commands.send(group, 'late', commands.newId(time)));
+  expect(new Set(await before)).toEqual(new Set(['accepted']));
+  expect(await late).toMatchObject({ rejection: { code: 'rate_limited', limiter: 'user', retryAfterMs: 1_000 } });
+  expect(await commands.texts(group)).toHaveLength(2_851);
+}, 30_000);
+
+test('a conversation that cannot be started costs no key and no look-up of its members', async () => {
+  let reads = 0;
+  await using commands = await CommandsUnderTest.open({
+    log: (log) => {
+      const read = log.readStream.bind(log);
+      const readStream: EventLog['readStream'] = (...asked) => {
+        if (kindOf(asked[0]) === 'user') reads++;
+        return read(...asked);
+      };
+      return Object.assign(log, { readStream });
+    },
+  });
+  const ada = await commands.user('ada');
+  const created: string[] = [];
+  const createKey = commands.accounts.createKey.bind(commands.accounts);
+  Object.assign(commands.accounts, {
+    createKey: (...asked: Parameters<typeof createKey>) => {
+      created.push(asked[0]);
+      return createKey(...asked);
+    },
+  });
+  const handler = commands.newHandler({ ...defaultLimits, groupMembers: 3 });
+  reads = 0;
+  const members = ['bob', 'cyd', 'dan'].map((name) => ({ name }));
+  const group = { type: 'create-group' as const, name: 'a group', members };
+  const ahead = commands.newId(commands.clock.now() + 3_600_000);
+  const asked: Command[] = [
+    { ...group, commandId: commands.newId() },
+    { ...group, commandId: ahead, members: [] },
+    { type: 'start-direct', commandId: commands.newId(), with: ada.userId },
+  ];
+  const answers = await Promise.all(asked.map((command) => handler.submit(ada, command)));
+  expect(answers.map(codeOf)).toEqual(['group_full', 'id_time_ahead', 'own_user']);
+  expect({ created, reads }).toEqual({ created: [], reads: 0 });
+});
+
+test('a fault where a command begins is answered `internal`, and its count ends', async () => {
+  await using commands = await CommandsUnderTest.open();
+  const [ada, bob] = [await commands.user('ada'), await commands.user('bob')];
+  const conversation = await commands.direct(ada, bob);
+  const keyInMemory = (): never => {
+    throw new Error('a fault');
+  };
+  Object.assign(commands.accounts, { keyInMemory });
+  const handler = commands.newHandler();
+  expect(codeOf(await handler.submit(ada, commands.send(conversation, 'x')))).toBe('internal');
+  expect(commands.reports).toEqual(['a command could not be begun']);
+  await handler.drain();
+});
 
 test('what waits goes into few appends', async () => {
   const appends: number[] = [];

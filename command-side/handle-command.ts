@@ -96,6 +96,12 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
     if (!queues.add(id, item)) item.answer(refused(busy(name)));
   };
 
+  const faulted = (error: unknown, message: string, of: Readonly<Record<string, unknown>>): CommandAnswer => {
+    const fault = uuidV7(clock.now(), randomBytes(10));
+    report({ err: error, fault, ...of }, message);
+    return refused(reject('internal', `a fault of the server, ${fault} in its log`));
+  };
+
   /** For what takes more than memory: prepared in its lane, then queued unless that already gave the answer. */
   const prepareSlowly = <Item extends TurnItem>(
     lane: string,
@@ -109,9 +115,7 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
         if ('ok' in outcome) answer(outcome);
         else queue(outcome);
       } catch (error) {
-        const fault = uuidV7(clock.now(), randomBytes(10));
-        report({ err: error, fault, lane }, 'a command could not be prepared');
-        answer(refused(reject('internal', `a fault of the server, ${fault} in its log`)));
+        answer(faulted(error, 'a command could not be prepared', { lane }));
       }
     };
     preparing.add(lane, { answer, run });
@@ -179,9 +183,13 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
       }
       return new Promise((resolve) => {
         const answer = counted(command.type, resolve);
-        if (command.type === 'mark') beginMark(caller, command, answer);
-        else if (isUserCommand(command)) beginSetting(caller, command, answer);
-        else beginConversation(caller, command, answer);
+        try {
+          if (command.type === 'mark') beginMark(caller, command, answer);
+          else if (isUserCommand(command)) beginSetting(caller, command, answer);
+          else beginConversation(caller, command, answer);
+        } catch (error) {
+          answer(faulted(error, 'a command could not be begun', { type: command.type }));
+        }
       });
     },
     metrics: metrics.all,

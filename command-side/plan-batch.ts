@@ -61,16 +61,14 @@ const rejected = (rejection: Rejection): Verdict => ({ as: 'rejected', rejection
 /** A timer of a client must be able to hold it. */
 const longestWaitMs = 3_600_000;
 
-const timeAhead = (id: string, now: number): Verdict | undefined => {
+export const timeAhead = (id: CommandId, now: number): Rejection | undefined => {
   const ahead = timeOfUuid(id) - now - idTimeAheadMs;
   return ahead <= 0
     ? undefined
-    : rejected(
-        reject('id_time_ahead', 'the time in the id lies more than five minutes ahead of the server', {
-          serverTime: now,
-          retryAfterMs: Math.min(ahead, longestWaitMs),
-        }),
-      );
+    : reject('id_time_ahead', 'the time in the id lies more than five minutes ahead of the server', {
+        serverTime: now,
+        retryAfterMs: Math.min(ahead, longestWaitMs),
+      });
 };
 
 export const planBatch = <
@@ -122,7 +120,7 @@ export const planBatch = <
     }
     const ahead = timeAhead(command.id, now);
     if (ahead !== undefined) {
-      verdicts.push(ahead);
+      verdicts.push(rejected(ahead));
       continue;
     }
     const decision = rules.decide(state, item);

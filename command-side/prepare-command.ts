@@ -1,9 +1,12 @@
 import type { EventLog } from '../event-log/event-log.ts';
+import { decide } from '../domain/decide-conversation.ts';
 import { findId, type IdFound } from '../domain/id-window.ts';
-import { reject } from '../schemas/errors.ts';
+import { reject, type Rejection } from '../schemas/errors.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
+import type { Limits } from '../schemas/limits.ts';
 import type { AccountsStore } from './accounts-store.ts';
 import { acceptedAs, again, idReused, isSame, refused, unavailable } from './answers.ts';
+import type { Clock } from './clock.ts';
 import type { CommandAnswer } from './command-gateway.ts';
 import type { ConversationCache, Tip } from './conversation-cache.ts';
 import { findMessage } from './find-message.ts';
@@ -11,6 +14,7 @@ import type { KnownUsers } from './known-users.ts';
 import type { IdLookUps } from './look-up-id.ts';
 import { macOf } from './mac.ts';
 import type { Pending } from './conversation-turn.ts';
+import { timeAhead } from './plan-batch.ts';
 import { usersBroughtIn, type CommandBody } from './resolve-command.ts';
 
 /** A command before its turn: who wants what of which conversation. */
@@ -28,6 +32,8 @@ export interface PrepareDeps {
   readonly cache: ConversationCache;
   readonly users: KnownUsers;
   readonly lookUps: IdLookUps;
+  readonly clock: Clock;
+  readonly limits: Limits;
 }
 
 /** What a text takes in UTF-8, encrypted and in base64, is at most four bytes a UTF-16 unit. */
@@ -60,7 +66,7 @@ export interface PrepareCommand {
 }
 
 export const prepareCommand = (deps: PrepareDeps): PrepareCommand => {
-  const { eventLog, accounts, cache, users, lookUps } = deps;
+  const { eventLog, accounts, cache, users, lookUps, clock, limits } = deps;
 
   /** The first answer to the id, `new`, or why that cannot be said. Duplicates come before every rule. */
   const seenBefore = async (
@@ -82,6 +88,14 @@ export const prepareCommand = (deps: PrepareDeps): PrepareCommand => {
     return isSame(found.known, { by, mac })
       ? again(acceptedAs(conversationId, found.known, tip.position))
       : refused(idReused(body.type));
+  };
+
+  /** Why a conversation cannot be started, whoever it is with: known before anybody is looked up or a key is made. */
+  const startRefused = ({ command }: Pending): Rejection | undefined => {
+    const ahead = timeAhead(command.id, clock.now());
+    if (ahead !== undefined) return ahead;
+    const decision = decide(undefined, command, limits);
+    return decision.outcome === 'rejected' ? decision.rejection : undefined;
   };
 
   const allRegistered = async (body: CommandBody): Promise<boolean> => {
@@ -116,8 +130,11 @@ export const prepareCommand = (deps: PrepareDeps): PrepareCommand => {
           targetSearchedTo: tip.state?.seq ?? 0,
         };
       }
+      const starts = (body.type === 'start-direct' || body.type === 'create-group') && tip.state === undefined;
+      const refusal = starts ? startRefused(pending) : undefined;
+      if (refusal !== undefined) return refused(refusal);
       if (!(await allRegistered(body))) return { ...pending, userMissing: true };
-      if ((body.type === 'start-direct' || body.type === 'create-group') && tip.state === undefined) {
+      if (starts) {
         // Durable before the first event that uses it.
         const outcome = await accounts.createKey(`conversation:${conversationId}`);
         if (outcome === 'destroyed') return refused(unavailable('the key of the conversation is gone'));
