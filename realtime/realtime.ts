@@ -14,6 +14,7 @@ import { BlockList } from './block-list.ts';
 import { drainSessions } from './drain-sessions.ts';
 import { FlushTurn } from './flush-turn.ts';
 import { readHandshake, subprotocol } from './handshake.ts';
+import { keepFollowing } from './keep-following.ts';
 import { loadBlocked } from './load-blocked.ts';
 import { loadMembership } from './load-membership.ts';
 import { Memberships } from './memberships.ts';
@@ -54,7 +55,10 @@ const handshakesAtOnce = 1_024;
 const handshakeMs = 10_000;
 const readsAtOnce = 4;
 const mostFragments = 128;
+/** More devices than anybody has, each with a socket that is lost and not missed yet. */
+const socketsPerUser = 50;
 const tooManyHandshakes = reject('busy', 'too many handshakes', { retryAfterMs: 1_000, limiter: 'handshakes' });
+const tooManySockets = reject('busy', 'too many sockets of this user', { retryAfterMs: 60_000, limiter: 'sockets' });
 const shuttingDown = reject('draining', 'this server is shutting down', { retryAfterMs: 2_000 });
 
 export const realtime = (deps: RealtimeDeps): Realtime => {
@@ -80,16 +84,11 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
 
   let handshakes = 0;
   let draining: Promise<void> | undefined;
-  let stopped: string | undefined;
   const isDraining = (): boolean => draining !== undefined;
   let second = 0;
   let opened = 0;
 
-  const following = router.follow(stopping.signal).catch((error: unknown) => {
-    if (stopping.signal.aborted) return;
-    stopped = error instanceof Error ? error.message : 'the router stopped';
-    warn({ err: error }, 'the router stopped: nothing is delivered');
-  });
+  const following = keepFollowing(router, stopping.signal, warn);
 
   const seconds = setInterval(() => {
     second++;
@@ -120,6 +119,7 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
       if (socket.destroyed) return;
       if (!signedIn.ok) refuseUpgrade(socket, signedIn.rejection);
       else if (isDraining()) refuseUpgrade(socket, shuttingDown);
+      else if (sessions.of(signedIn.caller.userId).length >= socketsPerUser) refuseUpgrade(socket, tooManySockets);
       else open(request, socket, head, signedIn);
     } catch (error) {
       warn({ err: error }, 'a handshake failed');
@@ -143,7 +143,7 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     attach(server) {
       server.on('upgrade', upgrade);
     },
-    notReady: () => (isDraining() ? 'draining' : stopped),
+    notReady: () => (isDraining() ? 'draining' : router.stopped),
     metrics: [
       ...counted.all,
       gauge('parley_ws_connections', () => [[[], sessions.all.size]]),

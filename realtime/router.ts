@@ -16,6 +16,11 @@ import type { Sessions } from './sessions.ts';
 export const followedKinds = ['conversation', 'user'] as const;
 const loadsAtOnce = 64;
 
+/** The log holds an event that this process must not pass over and does not know. */
+export class UnknownCriticalEvent extends Error {
+  override readonly name = 'UnknownCriticalEvent';
+}
+
 /** A place of the log and the cursor that names it. */
 export interface Place {
   readonly place: number;
@@ -35,6 +40,7 @@ export class Router {
   #at: Place;
   #cursor: string | undefined;
   #lastEventPlace: number;
+  #stopped: string | undefined;
 
   constructor(log: EventLog, memberships: Memberships, sessions: Sessions, turn: FlushTurn, metrics: RealtimeMetrics) {
     this.#log = log;
@@ -64,15 +70,34 @@ export class Router {
     return (this.#cursor ??= encodeCursor(new Map([[log, n]])));
   }
 
-  /** Ends only by throwing: at a critical event this process does not know, at a fault of the log, or when aborted. */
+  /** Why nothing is delivered now; undefined: it is. */
+  get stopped(): string | undefined {
+    return this.#stopped;
+  }
+
+  /**
+   * Delivers from `place` on, which another call goes on from. Ends only by throwing: `UnknownCriticalEvent`, a fault of
+   * the log, or when aborted.
+   */
   async follow(signal: AbortSignal): Promise<never> {
+    this.#stopped = undefined;
+    try {
+      return await this.#follow(signal);
+    } catch (error) {
+      this.#stopped = error instanceof Error ? error.message : 'the router stopped';
+      throw error;
+    }
+  }
+
+  async #follow(signal: AbortSignal): Promise<never> {
     const tail = this.#log.tail({ from: this.place, streamKinds: followedKinds, signal });
     for (;;) {
       const batch = tail.pullNow() ?? (await tail.pull());
       let next = 0;
       while (next < batch.events.length) {
         next = await this.#deliverAtFlush(batch, next);
-        if (next < batch.events.length) await this.#loadFor(batch.events.slice(next));
+        const waiting = batch.events[next];
+        if (waiting !== undefined) await this.#loadFor(waiting, batch.events.slice(next + 1));
       }
       this.#moveTo({ place: batch.throughPlace, position: batch.through });
     }
@@ -111,7 +136,8 @@ export class Router {
   #deliverEvent(recorded: RecordedEvent, place: number): boolean {
     const { event, stream, revision } = recorded;
     if (event === undefined && recorded.critical) {
-      throw new Error(`${stream} holds ${recorded.type} ${recorded.schemaVersion} at ${revision}, unknown here`);
+      const { type, schemaVersion } = recorded;
+      throw new UnknownCriticalEvent(`${stream} holds ${type} ${schemaVersion} at ${revision}, unknown here`);
     }
     if (kindOf(stream) === 'user') {
       if (event !== undefined && isUserEvent(event))
@@ -171,18 +197,19 @@ export class Router {
     }
   }
 
-  async #loadFor(events: readonly RecordedEvent[]): Promise<void> {
+  /** Loads what the first event waits for, and with it what those after it will ask for. */
+  async #loadFor(first: RecordedEvent, others: readonly RecordedEvent[]): Promise<void> {
+    const id = subjectOf(first.stream) as ConversationId;
     const missing = new Set<ConversationId>();
-    for (const { stream } of events) {
-      const id = subjectOf(stream) as ConversationId;
-      if (kindOf(stream) === 'conversation' && this.#memberships.get(id) === undefined) missing.add(id);
+    for (const { stream } of others) {
+      const other = subjectOf(stream) as ConversationId;
+      if (kindOf(stream) === 'conversation' && this.#memberships.get(other) === undefined) missing.add(other);
       if (missing.size === loadsAtOnce) break;
     }
-    await Promise.all(Array.from(missing, (id) => this.#memberships.load(id)));
-    // Only the first event is known to wait for its conversation's name.
-    const [first] = missing.size === 0 ? events : [];
-    if (first === undefined) return;
-    const id = subjectOf(first.stream) as ConversationId;
+    missing.delete(id);
+    await Promise.all(Array.from(missing, (other) => this.#memberships.load(other)));
+    // Last: the others may be so big that they push each other out, and this one has to be there for its event.
+    if (this.#memberships.get(id) === undefined) await this.#memberships.load(id);
     const known = this.#memberships.get(id);
     if (known !== undefined && this.#memberships.nameOf(known) === undefined)
       await this.#memberships.loadName(id, known);
