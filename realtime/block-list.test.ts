@@ -33,7 +33,7 @@ test('I6: whenever the list is read while events pass, it is in the end the fold
         const loaded = list.load();
         pass(begins, answers);
         const seen = events.slice(0, sees);
-        read.resolve({ blocked: foldOf(seen), revision: seen.length - 1 });
+        read.resolve({ blocked: foldOf(seen), erased: false, revision: seen.length - 1 });
         await loaded;
         pass(answers);
         for (const one of people) expect(list.hides(one)).toBe(foldOf(events).has(one));
@@ -45,7 +45,9 @@ test('I6: whenever the list is read while events pass, it is in the end the fold
 test('a read that failed can be made again', async () => {
   let reads = 0;
   const list = new BlockList(() =>
-    ++reads === 1 ? Promise.reject(new Error('away')) : Promise.resolve({ blocked: new Set(people), revision: 3 }),
+    ++reads === 1
+      ? Promise.reject(new Error('away'))
+      : Promise.resolve({ blocked: new Set(people), erased: false, revision: 3 }),
   );
   await expect(list.load()).rejects.toThrow('away');
   await list.load();

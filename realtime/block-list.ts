@@ -15,6 +15,7 @@ interface Seen {
 export class BlockList {
   readonly #read: () => Promise<LoadedBlocked>;
   #blocked: ReadonlySet<UserId> = new Set();
+  #isErased = false;
   /** Of the last event in it; undefined: not read yet. */
   #revision: number | undefined;
   #loading: Promise<void> | undefined;
@@ -30,6 +31,11 @@ export class BlockList {
     return this.#blocked.has(author);
   }
 
+  /** Whether the user was erased, as far as was read or seen. */
+  get isErased(): boolean {
+    return this.#isErased;
+  }
+
   /** Reads the list, once; a failed attempt may be repeated. */
   load(): Promise<void> {
     return (this.#loading ??= this.#load().catch((error: unknown) => {
@@ -40,6 +46,7 @@ export class BlockList {
   }
 
   see(event: UserEvent, revision: number): void {
+    if (event.type === 'user-erased') this.#isErased = true;
     if (event.type !== 'user-blocked' && event.type !== 'user-unblocked') return;
     // A read that has not begun yet will find it.
     if (this.#loading === undefined) return;
@@ -51,8 +58,9 @@ export class BlockList {
   }
 
   async #load(): Promise<void> {
-    const { blocked, revision } = await this.#read();
+    const { blocked, erased, revision } = await this.#read();
     this.#blocked = blocked;
+    this.#isErased ||= erased;
     this.#revision = revision;
     const seen = this.#meanwhile;
     this.#meanwhile = [];

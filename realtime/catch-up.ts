@@ -25,6 +25,8 @@ export interface Behind {
   readonly blocks: Pick<BlockList, 'hides'>;
   /** Queues a frame; false, and nothing queued, when there is no room. */
   offer(frame: Buffer, sent: CommandId | undefined): boolean;
+  /** Everything up to `place` was given; `isFull`: nothing more fits for now. */
+  reached(place: number, isFull: boolean): void;
   /** Resolves when most of what was queued has gone; never if the socket ends before. */
   drained(): Promise<void>;
   /** Everything up to the router's place was given; the router delivers what comes after. */
@@ -49,7 +51,7 @@ export const catchUp = async (
     await session.drained();
     signal.throwIfAborted();
     const tail = deps.eventLog.tail({ from, streamKinds: followedKinds, signal });
-    const reached = await pullUntilFull(tail, from, session, deps);
+    const reached = await pullUntilFull(tail, from, session, deps, signal);
     if (reached === 'live' || reached === 'blocked') return reached;
     from = reached.place;
   }
@@ -60,13 +62,17 @@ const pullUntilFull = async (
   from: number,
   session: Behind,
   deps: CatchUpDeps,
+  signal: AbortSignal,
 ): Promise<'live' | 'blocked' | { readonly place: number }> => {
   let place = from;
   for (;;) {
+    signal.throwIfAborted();
     const batch = tail.pullNow() ?? (await deps.reads.run(() => tail.pull()));
-    const ended = await give(batch, place, session, deps);
+    signal.throwIfAborted();
+    const ended = await give(batch, place, session, deps, signal);
     if (ended !== 'given') return ended;
     place = batch.throughPlace;
+    session.reached(place, false);
     // Others get their turn of the loop between two batches, which from memory would follow each other at once.
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -77,6 +83,7 @@ const give = async (
   from: number,
   session: Behind,
   deps: CatchUpDeps,
+  signal: AbortSignal,
 ): Promise<'given' | 'live' | 'blocked' | { readonly place: number }> => {
   const base = batch.throughPlace - batch.through.n;
   let given = from;
@@ -84,14 +91,20 @@ const give = async (
     const place = base + recorded.position.n;
     let outcome: ReturnType<typeof giveEvent> | undefined;
     while (outcome === undefined || outcome === 'missing') {
-      if (outcome === 'missing') await load(recorded, deps);
+      if (outcome === 'missing') {
+        await load(recorded, deps);
+        signal.throwIfAborted();
+      }
       if (place > deps.router.place) {
         session.goLive();
         return 'live';
       }
       outcome = giveEvent(recorded, session, deps);
     }
-    if (outcome === 'full') return { place: given };
+    if (outcome === 'full') {
+      session.reached(given, true);
+      return { place: given };
+    }
     if (outcome === 'blocked') return 'blocked';
     given = place;
   }

@@ -8,6 +8,7 @@ import { userStream, type StreamName } from '../schemas/streams.ts';
 
 export interface LoadedBlocked {
   readonly blocked: ReadonlySet<UserId>;
+  readonly erased: boolean;
   /** Of the last event of the user's stream. */
   readonly revision: number;
 }
@@ -20,10 +21,13 @@ export const loadBlocked = async (log: EventLog, snapshots: SnapshotStore, user:
   let folded = await startingPoint(log, snapshots, stream);
   for (;;) {
     const events = await log.readStream(stream, folded.revision + 1, 'forwards', pageEvents);
+    if (events.length === 0) {
+      const { state, revision } = folded;
+      return { blocked: state?.blocked ?? new Set(), erased: state?.erased ?? false, revision };
+    }
     const next = foldUserSettings(folded, events);
     if ('blocked' in next) throw new Error(`${stream} holds ${next.blocked.type}, unknown here`);
     folded = next;
-    if (events.length < pageEvents) return { blocked: folded.state?.blocked ?? new Set(), revision: folded.revision };
   }
 };
 

@@ -5,6 +5,8 @@ import type { Flushable, FlushTurn } from './flush-turn.ts';
 /** What may wait for one socket before the session stops adding messages to it, in bytes. */
 export const outboxBytes = 1024 * 1024;
 const drainedBytes = outboxBytes / 4;
+/** Handed to the socket at once: what a slow peer has to take for its progress to be seen. */
+const sliceBytes = 64 * 1024;
 
 const asText = { binary: false } as const;
 
@@ -17,7 +19,10 @@ export class Outbox implements Flushable {
   #queuedBytes = 0;
   #progressed = false;
   #onDrained: (() => void)[] = [];
-  readonly #onWritten = (): void => this.#written();
+  #isWriting = false;
+  readonly #onWritten = (error?: Error | null): void => {
+    if (error === undefined || error === null) this.#written();
+  };
 
   constructor(ws: WebSocket, socket: Duplex, turn: FlushTurn) {
     this.#ws = ws;
@@ -53,12 +58,36 @@ export class Outbox implements Flushable {
     else this.#onDrained.push(callback);
   }
 
+  /** Hands over a slice, unless one is under way; the next follows by itself when the kernel has taken it. */
   flush(): void {
+    if (!this.#isWriting) this.#write(this.#nextSlice());
+  }
+
+  /** Hands over everything, for a socket that is closed next. */
+  flushAll(): void {
+    this.#write(this.#all());
+  }
+
+  #all(): Buffer[] {
     const frames = this.#frames;
-    const last = frames.pop();
-    if (last === undefined) return;
     this.#frames = [];
     this.#queuedBytes = 0;
+    return frames;
+  }
+
+  #nextSlice(): Buffer[] {
+    if (this.#queuedBytes <= sliceBytes) return this.#all();
+    let count = 0;
+    for (let bytes = 0; bytes < sliceBytes; count++) bytes += this.#frames[count]?.length ?? sliceBytes;
+    const slice = this.#frames.splice(0, count);
+    for (const frame of slice) this.#queuedBytes -= frame.length;
+    return slice;
+  }
+
+  #write(frames: Buffer[]): void {
+    const last = frames.pop();
+    if (last === undefined) return;
+    this.#isWriting = true;
     this.#socket.cork();
     for (const frame of frames) this.#ws.send(frame, asText);
     this.#ws.send(last, asText, this.#onWritten);
@@ -67,6 +96,8 @@ export class Outbox implements Flushable {
 
   #written(): void {
     this.#progressed = true;
+    this.#isWriting = false;
+    this.flush();
     if (this.#onDrained.length === 0 || this.unsentBytes > drainedBytes) return;
     const callbacks = this.#onDrained;
     this.#onDrained = [];

@@ -7,6 +7,7 @@ import { closes, reject, type CloseName, type Rejection } from '../schemas/error
 import type { ClientFrame, ServerFrame } from '../schemas/frames.ts';
 import type { CommandId } from '../schemas/ids.ts';
 import { frameBytes, type Limits } from '../schemas/limits.ts';
+import { encodeCursor } from '../schemas/position.ts';
 import { catchUp, type Behind, type CatchUpDeps } from './catch-up.ts';
 import type { BlockList } from './block-list.ts';
 import { Echoes } from './echoes.ts';
@@ -54,12 +55,15 @@ export class Session implements Behind {
   #place = 0;
   #syncedPlace = 0;
   #syncDue = false;
+  /** While behind: a second has passed since the device was told, or could be told, how far it is. */
+  #partSyncDue = false;
   #inFlight = 0;
   #refusedInARow = 0;
   #silentPings = 0;
   #secondsBehind = 0;
   #secondsStalled = 0;
   #secondsClosing: number | undefined;
+  #awaitsDrain = false;
   #draining = false;
 
   constructor(
@@ -103,7 +107,7 @@ export class Session implements Behind {
     return this.#outbox.unsentBytes;
   }
 
-  /** Commands whose answer is not queued yet. */
+  /** Commands whose answer is not queued yet, and other frames whose work has only begun. */
   get inFlight(): number {
     return this.#inFlight;
   }
@@ -127,6 +131,13 @@ export class Session implements Behind {
     return new Promise((resolve) => this.#outbox.whenDrained(resolve));
   }
 
+  reached(place: number, isFull: boolean): void {
+    if ((!this.#partSyncDue && !isFull) || place <= this.#syncedPlace) return;
+    this.#partSyncDue = false;
+    const { log, n } = this.#deps.eventLog.positionAt(place);
+    this.#sync(place, encodeCursor(new Map([[log, n]])));
+  }
+
   goLive(): void {
     this.#goLive(this.#deps.router.place, this.#deps.router.cursor);
   }
@@ -148,8 +159,9 @@ export class Session implements Behind {
     }
     const mine = second + this.#second;
     if (mine % secondsBetween.pings === 0) this.#ping();
-    if (this.#feed === 'live') this.#syncOnTime(mine % secondsBetween.idleSynced === 0);
-    else if (this.#feed !== 'not-asked') this.#sayWaiting();
+    if (this.#feed === 'live' && this.#deps.router.stopped === undefined) {
+      this.#syncOnTime(mine % secondsBetween.idleSynced === 0);
+    } else if (this.#feed !== 'not-asked') this.#sayWaiting();
   }
 
   /** Commands that come from now on are refused as `draining`. */
@@ -163,7 +175,7 @@ export class Session implements Behind {
     this.#secondsClosing = 0;
     this.#deps.metrics.closed(name);
     this.stop();
-    this.#outbox.flush();
+    this.#outbox.flushAll();
     this.#ws.close(closes[name].code, reason);
   }
 
@@ -208,7 +220,18 @@ export class Session implements Behind {
     this.#inFlight++;
     const sent = command.type === 'send' ? command.messageId : undefined;
     if (sent !== undefined) this.#echoes.sent(sent);
-    void this.#deps.gateway.submit(this.caller, command).then((answer) => this.#answer(id, sent, answer));
+    void this.#decide(id, sent, command);
+  }
+
+  async #decide(id: AnsweredId, sent: CommandId | undefined, command: Command): Promise<void> {
+    let answer: CommandAnswer;
+    try {
+      answer = await this.#deps.gateway.submit(this.caller, command);
+    } catch (error) {
+      this.#deps.warn({ err: error, userId: this.userId }, 'a command failed');
+      answer = { ok: false, rejection: reject('internal', 'the command failed') };
+    }
+    this.#answer(id, sent, answer);
   }
 
   #answer(id: AnsweredId, sent: CommandId | undefined, answer: CommandAnswer): void {
@@ -222,7 +245,7 @@ export class Session implements Behind {
 
   async #renew(token: string): Promise<void> {
     try {
-      const signedIn = await this.#deps.signIn(token);
+      const signedIn = await this.#counted(this.#deps.signIn(token));
       if (!signedIn.ok) this.#refuseToken(signedIn.rejection);
       else if (signedIn.caller.userId !== this.userId || signedIn.caller.deviceId !== this.caller.deviceId) {
         this.#refuseToken(reject('unauthenticated', 'token: is of another user or device'));
@@ -238,10 +261,14 @@ export class Session implements Behind {
   }
 
   #resume(cursor: string | null): Promise<void> {
+    this.#echoes.forgetAnswered();
     return this.#follow(async (signal) => {
-      const [start] = await Promise.all([startOf(cursor, this.userId, this.#deps.eventLog), this.blocks.load()]);
+      const reads = Promise.all([startOf(cursor, this.userId, this.#deps.eventLog), this.blocks.load()]);
+      const [start] = await this.#counted(reads);
       signal.throwIfAborted();
-      if ('reset' in start) {
+      // Who was erased while the handshake was under way had no session yet that the router could end.
+      if (this.blocks.isErased) this.end('token_expired');
+      else if ('reset' in start) {
         this.stop();
         this.#push({ type: 'reset', reason: start.reset });
       } else if (start.place > this.#deps.router.place) this.#goLive(start.place, start.cursor);
@@ -251,7 +278,20 @@ export class Session implements Behind {
   }
 
   async #pull(place: number, signal: AbortSignal): Promise<void> {
-    if ((await catchUp(place, this, this.#deps, signal)) === 'blocked') this.#feed = 'blocked';
+    const reached = await catchUp(place, this, this.#deps, signal);
+    signal.throwIfAborted();
+    if (reached === 'blocked') this.#feed = 'blocked';
+  }
+
+  /** Counts work that a frame began, so that a client cannot begin any amount of it. */
+  async #counted<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight++;
+    try {
+      return await work;
+    } finally {
+      this.#inFlight--;
+      this.#keepBounds();
+    }
   }
 
   /** Puts the session behind, whatever it was before, until `catchingUp` brings it to the router's place. */
@@ -259,6 +299,8 @@ export class Session implements Behind {
     this.stop();
     this.#feed = 'behind';
     this.#secondsBehind = 0;
+    this.#syncedPlace = -1;
+    this.#partSyncDue = false;
     const { signal } = (this.#catchingUp = new AbortController());
     try {
       await catchingUp(signal);
@@ -290,9 +332,10 @@ export class Session implements Behind {
   }
 
   #sayWaiting(): void {
+    this.#partSyncDue = true;
     this.#secondsBehind++;
     if (this.#secondsBehind % secondsBetween.waiting !== 0 || this.#outbox.full) return;
-    this.#push({ type: 'waiting', for: this.#feed === 'blocked' ? 'log' : 'catch-up' });
+    this.#push({ type: 'waiting', for: this.#feed === 'behind' ? 'catch-up' : 'log' });
   }
 
   #hear(): void {
@@ -315,8 +358,15 @@ export class Session implements Behind {
     if (!this.#ws.isPaused) {
       if (this.#inFlight < mostInFlight && !full) return;
       this.#ws.pause();
-      if (full) this.#outbox.whenDrained(() => this.#keepBounds());
     } else if (this.#inFlight <= mostInFlight / 2 && !full) this.#ws.resume();
+    // Also when it was paused for its commands: their answers may fill the outbox, and after the last nobody asks again.
+    if (full && !this.#awaitsDrain) {
+      this.#awaitsDrain = true;
+      this.#outbox.whenDrained(() => {
+        this.#awaitsDrain = false;
+        this.#keepBounds();
+      });
+    }
   }
 
   #push(frame: ServerFrame): void {
