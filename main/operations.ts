@@ -68,9 +68,11 @@ export const operations = {
     models.flatMap((name) => versions[name].status().live.parked.map((one) => ({ model: name, ...one }))),
   ),
   retry: operation(z.strictObject({ model, stream }), async ({ versions }, given) => {
+    const isParked = (): boolean =>
+      versions[given.model].status().live.parked.some((one) => one.stream === given.stream);
+    if (!isParked()) throw new Refused(reject('invalid', 'stream: it is not parked'));
     await versions[given.model].retry(given.stream);
-    const stillParked = versions[given.model].status().live.parked.some((one) => one.stream === given.stream);
-    return { stillParked };
+    return { stillParked: isParked() };
   }),
   backup: operation(
     z.strictObject({ directory: z.string().min(1) }),

@@ -7,7 +7,7 @@ import { appendAll, newChat, newEvent, type Chat } from '../event-log/chats.fixt
 import { LogUnderTest } from '../event-log/log-under-test.fixture.ts';
 import { openSqliteLogStore } from '../event-log/sqlite-log-store.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
-import { userStream } from '../schemas/streams.ts';
+import { userStream, type StreamName } from '../schemas/streams.ts';
 import { TestClock } from '../tests/commands-under-test.ts';
 import { follow, type Follower } from './follow.ts';
 import { inboxKinds } from './project-inbox.ts';
@@ -19,6 +19,7 @@ class FaultyWriter implements ReadModelWriter {
   readonly #writer: ReadModelWriter;
   readonly applied: RecordedEvent[] = [];
   readonly batches: FollowedBatch[] = [];
+  readonly refolded: StreamName[] = [];
   /** How many of the next calls fail: before anything is written, and after it. */
   failuresBefore = 0;
   failuresAfter = 0;
@@ -67,6 +68,7 @@ class FaultyWriter implements ReadModelWriter {
     return this.#writer.parked();
   }
   refold(...given: Parameters<ReadModelWriter['refold']>) {
+    this.refolded.push(given[0]);
     return this.#writer.refold(...given);
   }
   dump() {
@@ -223,6 +225,9 @@ describe('the follow loop', () => {
     expect(warnings).toEqual(['a stream was parked: an event of it cannot be projected']);
     await follower?.retry(poisoned.stream);
     expect(follower?.status().parked).toEqual(parked);
+    await expect(follower?.retry(whole.stream)).rejects.toThrow('is not parked');
+    expect(writer.refolded).toEqual([poisoned.stream]);
+    expect(await follower?.waitFor(await send(whole, 3, 1), soon())).toBe(true);
     await expect(stop().then(() => start().retry(poisoned.stream))).resolves.toBeUndefined();
     expect(await writer.parked()).toEqual(parked);
   });

@@ -19,7 +19,7 @@ export interface FollowDeps {
 export interface Follower extends Progress {
   /** Resolves when it has ended of its own: its version of the read model is not of this log and must be built anew. */
   readonly failed: Promise<Error>;
-  /** Folds a parked stream anew, between two batches. */
+  /** Folds a parked stream anew, between two batches. Rejects when it is not parked, and leaves it as it is. */
   retry(stream: StreamName): Promise<void>;
   /** Ends after the batch under way; the store stays open. */
   close(): Promise<void>;
@@ -96,6 +96,10 @@ export const follow = (deps: FollowDeps): Follower => {
     for (let retry = retries.shift(); retry !== undefined; retry = retries.shift()) {
       const { stream, done } = retry;
       try {
+        if (!(await writer.parked()).some((one) => one.stream === stream)) {
+          done.reject(new Error(`${stream} is not parked`));
+          continue;
+        }
         await refold(stream, applied);
         done.resolve(undefined);
       } catch (error) {

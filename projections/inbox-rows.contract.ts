@@ -131,6 +131,36 @@ export const inboxRowsContract = (newPlace: NewInboxPlace): void => {
       expect(await under.inbox.chat(bob, broken)).toMatchObject({ seq: 4, unread: 4 });
     });
 
+    test('D14 I2: a retry cut short leaves no rows that pass for whole: the stream is parked, also if it was not', async () => {
+      const { story } = under;
+      const ada = story.user();
+      const id = story.group(ada);
+      const { messageId } = story.send(id, ada, 'sent before');
+      await under.told();
+      const before = await dumpHash(under.writer);
+      const stream = conversationStream(id);
+      await expect(
+        under.writer.refold(
+          stream,
+          (async function* () {
+            for (const event of story.ofStream(stream).slice(0, 1)) yield story.batchOf([event], event.position.n);
+            await Promise.reject(new Error('the log is away'));
+          })(),
+        ),
+      ).rejects.toThrow('the log is away');
+      await under.reopen();
+      expect(await under.writer.parked()).toMatchObject([{ stream }]);
+      expect(await under.inbox.findCommand(id, messageId)).toEqual({ revision: undefined, safe: 0 });
+      await under.writer.refold(
+        stream,
+        (async function* () {
+          for (const event of story.ofStream(stream)) yield story.batchOf([event], event.position.n);
+        })(),
+      );
+      expect(await under.writer.parked()).toEqual([]);
+      expect(await dumpHash(under.writer)).toBe(before);
+    });
+
     test('a retry of any stream gives what was there', async () => {
       const { story } = under;
       const id = tellALot(story);

@@ -30,6 +30,14 @@ export interface ParkedStream {
   readonly error: string;
 }
 
+/** How a stream that was not parked stands while it is folded anew. */
+export const unfinishedRefold = (stream: StreamName): ParkedStream => ({
+  stream,
+  n: 0,
+  revision: 0,
+  error: 'it is being folded anew',
+});
+
 /**
  * One version of a read model, as the follow loop writes it. The rows are a function of the log alone: the same events
  * in batches of any size, repeated from any earlier position, give the same rows.
@@ -46,9 +54,10 @@ export interface ReadModelWriter {
   /** Streams parked so far. */
   parked(): Promise<readonly ParkedStream[]>;
   /**
-   * Forgets what the model holds of a parked stream and folds it anew: `pages` hold its events from revision 0 up to the
-   * stored position, which does not move. The stream is parked until the last page is in, and again if one of its events
-   * cannot be projected still; cut short, it is parked as before.
+   * Forgets what the model holds of a stream and folds it anew: `pages` hold its events from revision 0 up to the stored
+   * position, which does not move. The stream is parked from the transaction that forgets it until the last page is in,
+   * for missing rows must never pass for absent ones, and again if one of its events cannot be projected still; cut
+   * short, it stays parked.
    */
   refold(stream: StreamName, pages: AsyncIterable<FollowedBatch>): Promise<void>;
   /** A canonical dump of the visible rows, line by line, in an order of its own; nothing in it depends on the clock. */

@@ -138,6 +138,30 @@ export const searchRowsContract = (name: string, prepare: () => Promise<SearchUn
       expect(await ask(index, dan, 'word')).toMatchObject({ hits: [], complete: true });
     });
 
+    test('D14: a conversation whose folding anew is cut short is parked, also if it was not', async () => {
+      history.send(chat, bob, textOf('word one'));
+      await applyAll(index, history);
+      const before = await linesOf(index);
+      const stream = conversationStream(chat);
+      const ofChat = history.events.filter((event) => event.stream === stream);
+
+      async function* cutShort() {
+        yield batchOf(ofChat, 0, 1);
+        await Promise.reject(new Error('the log is away'));
+      }
+      await expect(index.writer.refold(stream, cutShort())).rejects.toThrow('the log is away');
+      expect(await index.writer.parked()).toMatchObject([{ stream }]);
+      expect(await ask(index, ann, 'word')).toMatchObject({ hits: [], complete: false });
+
+      async function* pages() {
+        await Promise.resolve();
+        yield batchOf(ofChat);
+      }
+      await index.writer.refold(stream, pages());
+      expect(await index.writer.parked()).toEqual([]);
+      expect(await linesOf(index)).toEqual(before);
+    });
+
     test('D14: a parked conversation is folded anew from its events, and is then as if it had never been parked', async () => {
       history.start(other, ann, cyd);
       history.send(chat, bob, textOf('word one'));

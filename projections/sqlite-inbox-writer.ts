@@ -5,7 +5,13 @@ import type { RecordedEvent } from '../schemas/events.ts';
 import { logId } from '../schemas/position.ts';
 import type { StreamName } from '../schemas/streams.ts';
 import { projectInbox } from './project-inbox.ts';
-import { placeIn, type AppliedPosition, type FollowedBatch, type ParkedStream } from './read-model.ts';
+import {
+  placeIn,
+  unfinishedRefold,
+  type AppliedPosition,
+  type FollowedBatch,
+  type ParkedStream,
+} from './read-model.ts';
 import { numberIn, numberOrNull, openInboxForWriting, textOrNull, type Row } from './sqlite-inbox-file.ts';
 import { inboxRows } from './sqlite-inbox-rows.ts';
 import { isStoreFault } from './sqlite-store-fault.ts';
@@ -15,7 +21,7 @@ export interface InboxWriterCalls {
   position: { ask: null; answer: AppliedPosition | null };
   parked: { ask: null; answer: readonly ParkedStream[] };
   apply: { ask: string; answer: readonly ParkedStream[] };
-  /** Empties a parked stream; it stays parked. */
+  /** Empties a stream; it is parked until all of it is in again. */
   forget: { ask: StreamName; answer: null };
   /** Folds events of a parked stream; the stream as it is parked again, if it cannot. */
   foldParked: { ask: string; answer: ParkedStream | null };
@@ -125,7 +131,12 @@ serveCalls<InboxWriterCalls>({
       return [...newlyParked.values()];
     },
     forget(stream) {
-      inOneTransaction(() => rows.forget(stream));
+      const waiting = parked.get(stream) ?? unfinishedRefold(stream);
+      inOneTransaction(() => {
+        rows.forget(stream);
+        storeParked.run(stream, waiting.n, waiting.revision, waiting.error);
+      });
+      parked.set(stream, waiting);
       return null;
     },
     foldParked(json) {

@@ -3,7 +3,13 @@ import type { RecordedEvent } from '../schemas/events.ts';
 import type { LogId } from '../schemas/position.ts';
 import { kindOf, subjectOf, type StreamName } from '../schemas/streams.ts';
 import { projectSearch } from './project-search.ts';
-import { placeIn, type AppliedPosition, type FollowedBatch, type ParkedStream } from './read-model.ts';
+import {
+  placeIn,
+  unfinishedRefold,
+  type AppliedPosition,
+  type FollowedBatch,
+  type ParkedStream,
+} from './read-model.ts';
 import { dumpPage, type DumpPage, type DumpedPage } from './sqlite-search-dump.ts';
 import { shardState, termsTable } from './sqlite-search-file.ts';
 import { searchRows } from './sqlite-search-rows.ts';
@@ -14,7 +20,7 @@ export interface SearchWriter {
   position(): AppliedPosition | undefined;
   apply(batch: FollowedBatch): readonly ParkedStream[];
   parked(): readonly ParkedStream[];
-  /** Refolding: the stream stays parked until the end, and rows of it show in no search. */
+  /** Refolding: the stream is parked until the end, and rows of it show in no search. */
   beginRefold(stream: StreamName): void;
   refoldPage(page: FollowedBatch): ParkedStream | undefined;
   endRefold(stream: StreamName): void;
@@ -51,13 +57,15 @@ export const searchWriter = (db: DatabaseSync): SearchWriter => {
   const purged = db.prepare('UPDATE shards SET state = 0 WHERE shard = ?');
   let parkedStreams: Set<string> | undefined;
 
-  const park = (recorded: RecordedEvent, error: unknown): ParkedStream => {
-    const { stream, revision } = recorded;
-    const parked = { stream, n: recorded.position.n, revision, error: String(error) };
-    addParked.run(stream, parked.n, revision, parked.error);
+  const store = ({ stream, n, revision, error }: ParkedStream): void => {
+    addParked.run(stream, n, revision, error);
     if (kindOf(stream) === 'conversation') rows.setParked(subjectOf(stream), true);
     parkedStreams?.add(stream);
-    return parked;
+  };
+  const park = ({ stream, position: { n }, revision }: RecordedEvent, error: unknown): ParkedStream => {
+    const poisoned: ParkedStream = { stream, n, revision, error: String(error) };
+    store(poisoned);
+    return poisoned;
   };
 
   /** Undefined: applied. */
@@ -102,6 +110,7 @@ export const searchWriter = (db: DatabaseSync): SearchWriter => {
     beginRefold(stream) {
       if (kindOf(stream) === 'conversation') rows.forgetConversation(subjectOf(stream));
       if (kindOf(stream) === 'user') rows.forgetUser(subjectOf(stream));
+      if (!parked().some((one) => one.stream === stream)) store(unfinishedRefold(stream));
     },
     refoldPage(page) {
       for (const recorded of page.events) {
