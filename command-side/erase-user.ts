@@ -51,10 +51,10 @@ const load = async (eventLog: EventLog, user: UserId): Promise<Folded<UserSettin
   let from: Folded<UserSettings> = { state: undefined, revision: -1 };
   for (;;) {
     const page = await eventLog.readStream(userStream(user), from.revision + 1, 'forwards', pageSize);
+    if (page.length === 0) return from;
     const folded = foldUserSettings(from, page);
     if ('blocked' in folded) return undefined;
     from = folded;
-    if (page.length < pageSize) return from;
   }
 };
 

@@ -32,8 +32,10 @@ export const findMessage = async (
     const middle = high - low < pageEvents ? low : (low + high) >>> 1;
     let from = middle;
     let known: ConversationEvent[] = [];
-    for (; known.length === 0 && from <= high; from += pageEvents) {
-      known = knownEvents(await eventLog.readStream(stream, from, 'forwards', Math.min(pageEvents, high - from + 1)));
+    while (known.length === 0 && from <= high) {
+      const page = await eventLog.readStream(stream, from, 'forwards', Math.min(pageEvents, high - from + 1));
+      known = knownEvents(page);
+      from = (page.at(-1)?.revision ?? high) + 1;
     }
     const message = known.find((event) => event.type === 'message-sent' && event.seq === seq);
     if (message?.type === 'message-sent') return { author: message.by, contentType: message.content?.type };

@@ -42,7 +42,7 @@ const firstAnswer = ({ event, time, link }: RecordedEvent, id: CommandId): First
 export const searchId = async <First>(eventLog: EventLog, search: IdSearch<First>): Promise<LookedUp<First>> => {
   let found: First | undefined;
   let { from } = search;
-  for (let read = 0; read < mostEvents && from >= 0; read += pageEvents, from -= pageEvents) {
+  for (let read = 0; read < mostEvents && from >= 0;) {
     const page = await eventLog.readStream(search.stream, from, 'backwards', Math.min(pageEvents, from + 1));
     for (const recorded of page) {
       const here = search.answerIn(recorded);
@@ -51,6 +51,8 @@ export const searchId = async <First>(eventLog: EventLog, search: IdSearch<First
       found = here ?? found;
       if (search.endsAt(recorded)) return found === undefined ? 'new' : { known: found };
     }
+    read += page.length;
+    from = (page.at(-1)?.revision ?? 0) - 1;
   }
   if (found !== undefined) return { known: found };
   return from < 0 ? 'new' : 'undecided';

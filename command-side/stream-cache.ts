@@ -109,7 +109,7 @@ export const streamCache = <Id extends string, State>(
     for (;;) {
       const page = await eventLog.readStream(rules.stream(id), tip.revision + 1, 'forwards', pageEvents);
       const last = page.at(-1);
-      if (last === undefined) return tip;
+      if (last === undefined) return snapshotIfDue(id, tip);
       const folded = rules.fold(tip, page);
       if ('blocked' in folded) return folded;
       tip = {
@@ -120,7 +120,6 @@ export const streamCache = <Id extends string, State>(
         position: last.position,
         snapshotAt: tip.snapshotAt,
       };
-      if (page.length < pageEvents) return snapshotIfDue(id, tip);
     }
   };
 

@@ -24,9 +24,9 @@ export interface EventLog {
   append(stream: StreamName, events: readonly NewEvent[], expectedRevision: number): Promise<AppendOutcome>;
 
   /**
-   * Up to `limit` events of a stream, from the revision `from` on, forwards or backwards (`from` included; 'end' is the
-   * last event). A missing stream gives none. Fewer than `limit` means that the stream ends there. Backwards from a
-   * revision that is not there yet begins at the last event.
+   * A page of a stream: up to `limit` events and about 4 MiB, from the revision `from` on, forwards or backwards (`from`
+   * included; 'end' is the last event). At least one event unless the stream ends there or is missing; fewer than
+   * `limit` do not mean its end. Backwards from a revision that is not there yet begins at the last event.
    * Throws `LogDamaged` rather than give out an event whose checksum, place or link is wrong.
    */
   readStream(

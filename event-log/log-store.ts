@@ -12,7 +12,7 @@ export interface LogStore {
   /** As `EventLog.append`. Appends of one process to one stream come one at a time. */
   append(request: AppendRequest): Promise<StoreOutcome>;
 
-  /** As `EventLog.readStream`. Throws `LogDamaged` where rows and their places do not fit together. */
+  /** As `EventLog.readStream`, its bound in bytes included. Throws `LogDamaged` where rows and their places do not fit together. */
   readStream(
     stream: StreamName,
     from: number | 'end',
@@ -20,7 +20,7 @@ export interface LogStore {
     limit: number,
   ): Promise<readonly StoredEvent[]>;
 
-  /** Up to `limit` events after `n`, in order, without a hole, at most about 4 MiB of them. */
+  /** Up to `limit` events after `n`, in order, without a hole, at most about 4 MiB of them, and at least one unless the log ends there. */
   readAll(after: number, limit: number): Promise<readonly StoredEvent[]>;
 
   /** n of the last event committed, as far as this process knows. */

@@ -73,10 +73,11 @@ class StoredEventLog implements EventLog {
 
   async readEpochs(): Promise<boolean> {
     const pageSize = 1_000;
-    for (let from = 0; ; from += pageSize) {
+    for (let from = 0; ;) {
       const stored = await this.#store.readStream(logStream, from, 'forwards', pageSize);
+      if (stored.length === 0) return !this.#epochs.isEmpty;
       for (const event of stored) this.#addEpoch(event);
-      if (stored.length < pageSize) return !this.#epochs.isEmpty;
+      from += stored.length;
     }
   }
 

@@ -57,6 +57,25 @@ export const readContract = (name: string, its: LogUnderTest): void => {
       expect(await revisions(0, 'forwards', 0)).toEqual([]);
     });
 
+    test('ends a page of big texts at about 4 MiB, and the next goes on where it ended', async () => {
+      const chat = newChat(its.keys);
+      const text = '😀'.repeat(100_000);
+      const events = Array.from({ length: 25 }, () => chat.message(text));
+      await appendAll(its.log, chat.stream, events, -1);
+      const ids = events.map(({ eventId }) => eventId);
+      for (const direction of ['forwards', 'backwards'] as const) {
+        const read: string[] = [];
+        for (let from = direction === 'forwards' ? 0 : 24; from >= 0;) {
+          const page = await its.log.readStream(chat.stream, from, direction, 1_000);
+          if (page.length === 0) break;
+          expect(page.length).toBeLessThanOrEqual(12);
+          read.push(...page.map(({ eventId }) => eventId));
+          from += direction === 'forwards' ? page.length : -page.length;
+        }
+        expect(read).toEqual(direction === 'forwards' ? ids : ids.toReversed());
+      }
+    });
+
     test('of a missing stream gives nothing', async () => {
       const { stream } = newChat(its.keys);
       expect(await its.log.readStream(stream, 0, 'forwards', 10)).toEqual([]);

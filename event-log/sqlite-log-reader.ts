@@ -85,15 +85,20 @@ const reading = (database: DatabaseSync): LogReader => {
     }
   };
 
-  const logPage = (after: number, limit: number): StoredEvent[] => {
+  const pageOf = (rows: Iterable<Row>): { readonly events: StoredEvent[]; readonly isCut: boolean } => {
     const events: StoredEvent[] = [];
     let bytes = 0;
-    for (const row of ofLog.iterate(after, limit)) {
+    for (const row of rows) {
       const event = inPlace(row);
       events.push(event);
       bytes += event.envelope.length;
-      if (bytes > mostBytes) break;
+      if (bytes > mostBytes) return { events, isCut: true };
     }
+    return { events, isCut: false };
+  };
+
+  const logPage = (after: number, limit: number): StoredEvent[] => {
+    const { events } = pageOf(ofLog.iterate(after, limit));
     checkLogPage(after, events);
     return events;
   };
@@ -111,8 +116,8 @@ const reading = (database: DatabaseSync): LogReader => {
     const last = integerIn(lastRevision.get(no), 'revision');
     const first = from === 'end' || (direction === 'backwards' && from > last) ? last : from;
     const statement = direction === 'forwards' ? forwards : backwards;
-    const events = statement.all(no, first, limit).map(inPlace);
-    checkStreamPage({ stream, first, direction, limit, last }, events);
+    const { events, isCut } = pageOf(statement.iterate(no, first, limit));
+    checkStreamPage({ stream, first, direction, isFull: isCut || events.length === limit, last }, events);
     return events;
   };
 

@@ -25,14 +25,15 @@ export interface StreamPage {
   /** The revision that the page begins with, if it is there. */
   readonly first: number;
   readonly direction: 'forwards' | 'backwards';
-  readonly limit: number;
+  /** Whether it ended because it holds as much as it may; else it must reach to the end of the stream. */
+  readonly isFull: boolean;
   /** The stream's last revision, taken before the page was read. */
   readonly last: number;
 }
 
 /** A page of one stream: of its events all that belong there, each linked to the one before it. */
 export const checkStreamPage = (page: StreamPage, events: readonly StoredEvent[]): void => {
-  const { stream, first, direction, limit, last } = page;
+  const { stream, first, direction, isFull, last } = page;
   const forwards = direction === 'forwards';
   let revision = first;
   for (const event of events) {
@@ -44,7 +45,7 @@ export const checkStreamPage = (page: StreamPage, events: readonly StoredEvent[]
     checkEvent(event);
     revision += forwards ? 1 : -1;
   }
-  const isShort = events.length < limit && (forwards ? revision <= last : revision >= 0);
+  const isShort = !isFull && (forwards ? revision <= last : revision >= 0);
   if (isShort) throw new LogDamaged(`${stream} has no event ${revision}, though it reaches to ${last}`);
   if (isChained(stream)) checkLinks(forwards ? events : events.toReversed());
 };

@@ -76,14 +76,15 @@ export const follow = (deps: FollowDeps): Follower => {
 
   /** The events of a stream up to where the model stands, as batches that lie in one log each. */
   async function* pagesOf(stream: StreamName, upTo: number): AsyncGenerator<FollowedBatch> {
-    for (let from = 0; ; from += refoldPage) {
+    for (let from = 0; ;) {
       const page = await eventLog.readStream(stream, from, 'forwards', refoldPage);
       const due = page.flatMap((event) => {
         const located = eventLog.locate(event.position);
         return located.where === 'known' && located.place <= upTo ? [{ event, place: located.place }] : [];
       });
       yield* batchesOf(due);
-      if (due.length < refoldPage) return;
+      if (due.length < page.length || page.length === 0) return;
+      from += page.length;
     }
   }
 

@@ -34,7 +34,7 @@ export const loadMembership = async (
       if ('blocked' in next) throw new Error(`${stream} blocks before its first unknown event`);
     }
     folded = next;
-    if (blocked || events.length < pageEvents) {
+    if (blocked || events.length === 0) {
       const { state, revision } = folded;
       return state === undefined ? undefined : { state, revision, blocked };
     }

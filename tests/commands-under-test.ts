@@ -145,8 +145,8 @@ export class CommandsUnderTest implements AsyncDisposable {
     const events: RecordedEvent[] = [];
     for (;;) {
       const page = await this.log.readStream(conversationStream(conversation), events.length, 'forwards', 1_000);
+      if (page.length === 0) return events;
       events.push(...page);
-      if (page.length < 1_000) return events;
     }
   }
 
