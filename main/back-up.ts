@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
@@ -8,7 +8,9 @@ import type { AccountsStore } from '../command-side/accounts-store.ts';
 import type { Clock } from '../command-side/clock.ts';
 import { copySqliteFile } from '../command-side/sqlite-copy.ts';
 import { openSqliteLogStoreReadOnly } from '../event-log/sqlite-log-store.ts';
+import { reject } from '../schemas/errors.ts';
 import { addToErasedLedger, rememberDestination } from './erased-ledger.ts';
+import { Refused } from './refused.ts';
 import { syncDirectory, writeAtOnce } from './write-at-once.ts';
 
 /** The log before the keys: a key that an event needs is there when the event is. */
@@ -47,9 +49,30 @@ export const sha256Of = async (path: string): Promise<string> => {
   return hash.digest('hex');
 };
 
-/** Copies log and keys while both are written. What is there under its name is whole. */
-export const backUp = async ({ data, accounts, clock, directory }: BackUpDeps): Promise<BackedUp> => {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+/** Directories that a backup is being made in. The lock of the data keeps other processes from making one of it. */
+const underWay = new Set<string>();
+const retryAfterMs = 1_000;
+
+/**
+ * Copies log and keys while both are written. What is there under its name is whole. One at a time in a directory, for
+ * it takes away what others left unfinished; throws `Refused` to the second.
+ */
+export const backUp = async (deps: BackUpDeps): Promise<BackedUp> => {
+  await mkdir(deps.directory, { recursive: true, mode: 0o700 });
+  const directory = await realpath(deps.directory);
+  if (underWay.has(directory)) {
+    const more = { limiter: 'backup', retryAfterMs };
+    throw new Refused(reject('busy', 'another backup into this directory is under way', more));
+  }
+  underWay.add(directory);
+  try {
+    return await writeBackup({ ...deps, directory });
+  } finally {
+    underWay.delete(directory);
+  }
+};
+
+const writeBackup = async ({ data, accounts, clock, directory }: BackUpDeps): Promise<BackedUp> => {
   const time = clock.now();
   const backup = join(directory, `backup-${new Date(time).toISOString().replaceAll(/[:.]/g, '-')}`);
   const unfinished = `${backup}.unfinished`;
