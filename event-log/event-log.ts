@@ -106,8 +106,8 @@ export interface TailOptions {
  */
 export interface Tail {
   /**
-   * The next batch: as soon as there are events after the last one; at the latest after a second, then perhaps without
-   * events. One pull at a time.
+   * The next batch: as soon as there are events after the last one, or a read of the store that found none has come to
+   * the head; at the latest after a second, then perhaps without events. One pull at a time.
    */
   pull(): Promise<TailBatch>;
   /** The same if it can be answered from memory without waiting; else undefined. */

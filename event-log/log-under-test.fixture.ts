@@ -61,14 +61,14 @@ export class LogUnderTest {
     return this.#set.place.openStore();
   }
 
-  async open(recent?: RecentEventsLimits): Promise<void> {
-    const dependencies = { store: await this.openStore(), keys: this.keys, clock: wallClock, randomBytes };
+  async open(recent?: RecentEventsLimits, clock = wallClock): Promise<void> {
+    const dependencies = { store: await this.openStore(), keys: this.keys, clock, randomBytes };
     this.#log = await openEventLog({ ...dependencies, ...(recent && { recent }) });
   }
 
-  async reopen(recent?: RecentEventsLimits): Promise<void> {
+  async reopen(recent?: RecentEventsLimits, clock = wallClock): Promise<void> {
     await this.log.close();
-    await this.open(recent);
+    await this.open(recent, clock);
   }
 
   /** Leaves an empty place where the log was. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StreamKind } from '../schemas/streams.ts';
-import { appendAll, newChat, pullUntil, receipt, wallClock } from './chats.fixture.ts';
+import { appendAll, eventsIn, newChat, pullUntil, receipt, wallClock } from './chats.fixture.ts';
 import { dataKeysInMemory, type DataKeysInMemory } from './data-keys.fixture.ts';
 import type { EventLog } from './event-log.ts';
 import type { LogStore, StoredEvent } from './log-store.ts';
@@ -166,6 +166,20 @@ describe('a log over a store', () => {
     const stored = await logs[0].readStream(chat.stream, 0, 'forwards', 100);
     expect(stored).toHaveLength(revision + 1);
     for (const batches of followed) expect(batches.flatMap(({ events }) => events)).toStrictEqual(stored);
+  });
+
+  test('a tail that waits loses nothing of two commits told in one tick', async () => {
+    const oneByOne: LogStore = {
+      ...store,
+      onCommitted: (listener) => store.onCommitted((events) => events.forEach((event) => listener([event]))),
+    };
+    const log = await open({ store: oneByOne });
+    const chat = newChat(keys);
+    const tail = log.tail({ from: 0, streamKinds: ['conversation'], signal: ended.signal });
+    const pulled = pullUntil(tail, (batches) => eventsIn(batches).length >= 3);
+    const events = [chat.message(), chat.message(), chat.message()];
+    await appendAll(log, chat.stream, events, -1);
+    expect(eventsIn(await pulled)).toEqual(events.map(({ eventId }) => eventId));
   });
 
   test('keys that are not in memory are waited for', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { appendAll, eventsIn, isCaughtUp, newChat, pullUntil, receipt } from './chats.fixture.ts';
+import { appendAll, eventsIn, isCaughtUp, newChat, pullUntil, receipt, wallClock } from './chats.fixture.ts';
 import type { LogUnderTest } from './log-under-test.fixture.ts';
 
 export const tailContract = (name: string, its: LogUnderTest): void => {
@@ -73,6 +73,15 @@ export const tailContract = (name: string, its: LogUnderTest): void => {
       await appendAll(its.log, chat.stream, [chat.message()], 1);
       expect(tail.pullNow()).toBeUndefined();
       const nothing = await tail.pull();
+      expect(nothing).toMatchObject({ events: [], through: its.log.head(), caughtUp: true });
+    });
+
+    test('that read the store up to the head and found none of its kinds says so without waiting', async () => {
+      const chat = newChat(its.keys);
+      await appendAll(its.log, chat.stream, [chat.message()], -1);
+      // By this clock no pull ever has waited long enough.
+      await its.reopen(undefined, { ...wallClock, monotonic: () => 0 });
+      const nothing = await its.follow({ streamKinds: ['receipts'] }).pull();
       expect(nothing).toMatchObject({ events: [], through: its.log.head(), caughtUp: true });
     });
 

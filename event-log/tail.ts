@@ -85,7 +85,7 @@ export class LogTail implements Tail {
     const stored = await this.#source.readAll(this.#after, limit);
     const events = await this.#source.decode(stored.filter(({ stream }) => this.#kinds.has(kindOf(stream))));
     this.#after = stored.at(-1)?.n ?? this.#after;
-    return events.length > 0 ? this.#batch(events) : undefined;
+    return events.length > 0 || this.#after >= this.#source.recent.head ? this.#batch(events) : undefined;
   }
 
   /** What another process wrote came as bytes; the first tail that wants it decodes it for all. */
@@ -106,11 +106,16 @@ export class LogTail implements Tail {
   async #later(deadline: number): Promise<TailBatch | undefined> {
     const { wakeUps, recent, monotonic } = this.#source;
     const { promise, resolve } = Promise.withResolvers<TailBatch | undefined>();
+    // Nothing is taken once there is an answer: of two commits in one tick the second is left for the next pull.
+    const answer = (batch: TailBatch | undefined): void => {
+      wakeUps.delete(wakeUp);
+      resolve(batch);
+    };
     const wakeUp = (): void => {
       const batch = this.pullNow();
-      if (batch !== undefined || this.#after < recent.head || this.#source.isClosed()) resolve(batch);
+      if (batch !== undefined || this.#after < recent.head || this.#source.isClosed()) answer(batch);
     };
-    const giveUp = (): void => resolve(undefined);
+    const giveUp = (): void => answer(undefined);
     const timer = setTimeout(giveUp, Math.max(deadline - monotonic(), 0));
     this.#signal.addEventListener('abort', giveUp);
     wakeUps.add(wakeUp);
