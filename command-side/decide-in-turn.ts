@@ -72,6 +72,8 @@ export const decideInTurn = <Id extends string, State, Item extends TurnItem>(
         return reject('too_large', 'the command is larger than the log takes');
       case 'closed':
         return unavailable('the log is closed');
+      case 'unprepared':
+        return unavailable('a key or the log cannot be read; nothing was written');
       case 'key_missing':
         return writer !== undefined && (await accounts.keyOf(`user:${writer.by}`)) === undefined
           ? reject('unauthenticated', 'the account is gone')
@@ -101,6 +103,7 @@ export const decideInTurn = <Id extends string, State, Item extends TurnItem>(
         else await readOn(id, tip);
         return { so: 'overtaken' };
       case 'refused': {
+        if (outcome.why === 'unprepared') report({ err: outcome.cause, stream }, 'an append could not be prepared');
         const divisible = outcome.why === 'too_large' || outcome.why === 'key_missing';
         const writers = decided.writers();
         if (divisible && writers.length > 1) return { so: 'divide' };

@@ -5,7 +5,7 @@ import { checksumOf, firstLink, linkOf, noLink } from './chain.ts';
 import { encodeEvent, personalBytes, type Personal } from './codec.ts';
 import type { DataKeys } from './data-keys.ts';
 import { pooledNonces, type Nonces, type RandomBytes } from './encryption.ts';
-import type { AppendPriority, EncodedEvent, LogStore, StoreOutcome } from './log-store.ts';
+import type { AppendPriority, AppendRequest, EncodedEvent, LogStore, StoreOutcome } from './log-store.ts';
 
 const rememberedTails = 65_536;
 
@@ -29,6 +29,8 @@ interface Turns {
   waiting: number;
   last: Promise<StoreOutcome>;
 }
+
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
 
 /** Makes bytes, links and checksums of events and hands them to the store. */
 export class Appender {
@@ -69,7 +71,8 @@ export class Appender {
       else if (outcome.outcome !== 'refused') this.#chainTails.delete(stream);
       return outcome;
     } catch (thrown) {
-      return { outcome: 'unknown', cause: thrown instanceof Error ? thrown : new Error(String(thrown)) };
+      // Of keys, bytes or the link before: what the store throws is an unknown fate already.
+      return { outcome: 'refused', why: 'unprepared', cause: asError(thrown) };
     } finally {
       const turns = this.#turns.get(stream);
       if (turns !== undefined && --turns.waiting === 0) this.#turns.delete(stream);
@@ -97,12 +100,18 @@ export class Appender {
     }
     const before = this.#rememberedLink(stream, expectedRevision) ?? (await this.#storedLink(stream, expectedRevision));
     if ('outcome' in before) return before;
-    const outcome = await this.#store.append({
+    const request: AppendRequest = {
       stream,
       expectedRevision,
       priority: priorities[kindOf(stream)],
       events: this.#linked(events, envelopes, expectedRevision, before.link),
-    });
+    };
+    let outcome: StoreOutcome;
+    try {
+      outcome = await this.#store.append(request);
+    } catch (thrown) {
+      outcome = { outcome: 'unknown', cause: asError(thrown) };
+    }
     if (outcome.outcome !== 'appended') {
       for (const [index, event] of events.entries()) {
         this.#envelopes.set(event, { stream, envelope: envelopes[index] ?? noLink });

@@ -57,7 +57,7 @@ export interface EventLog {
   /** Whether no other process can append: then a cached tail of a stream is the tail. */
   readonly soleWriter: boolean;
 
-  /** Resolves when the log can append no more in this process; the process must end, and recovery decides the fates. */
+  /** Resolves when the log can append or read no more in this process; the process must end, and recovery decides the fates. */
   readonly failed: Promise<Error>;
 
   /** Waits for appends under way, then gives back what the log holds. Repeating it changes nothing. */
@@ -81,6 +81,8 @@ export type AppendOutcome =
     }
   /** Known not to be written. */
   | { readonly outcome: 'refused'; readonly why: 'storage_full' | 'too_large' | 'key_missing' | 'closed' }
+  /** The same: a key or the link that the events continue could not be had, so nothing was handed to the store. */
+  | { readonly outcome: 'refused'; readonly why: 'unprepared'; readonly cause: Error }
   /** Perhaps written, perhaps not, perhaps later. */
   | { readonly outcome: 'unknown'; readonly cause: Error };
 

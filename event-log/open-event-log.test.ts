@@ -182,6 +182,37 @@ describe('a log over a store', () => {
     expect(eventsIn(await pulled)).toEqual(events.map(({ eventId }) => eventId));
   });
 
+  test('what fails before anything is handed to the store is refused; what the store throws has an unknown fate', async () => {
+    const fault = new Error('away');
+    const away = { keys: false, reads: false, appends: false };
+    const failing = <T>(is: boolean, otherwise: () => Promise<T>): Promise<T> =>
+      is ? Promise.reject(fault) : otherwise();
+    const noneInMemory: DataKeysInMemory = {
+      ...keys,
+      keyInMemory: () => undefined,
+      keyOf: (subject) => failing(away.keys, () => keys.keyOf(subject)),
+    };
+    const faulty: LogStore = {
+      ...store,
+      append: (request) => failing(away.appends, () => store.append(request)),
+      readStream: (...asked) => failing(away.reads, () => store.readStream(...asked)),
+    };
+    const chat = newChat(keys);
+    await appendAll(await open(), chat.stream, [chat.message()], -1);
+    // It has seen none of the stream yet, so it has to read the link that the event continues.
+    const log = await open({ store: faulty, keys: noneInMemory });
+    const event = chat.message();
+    const unprepared = { outcome: 'refused', why: 'unprepared', cause: fault };
+    away.keys = true;
+    expect(await log.append(chat.stream, [event], 0)).toEqual(unprepared);
+    [away.keys, away.reads] = [false, true];
+    expect(await log.append(chat.stream, [event], 0)).toEqual(unprepared);
+    [away.reads, away.appends] = [false, true];
+    expect(await log.append(chat.stream, [event], 0)).toEqual({ outcome: 'unknown', cause: fault });
+    away.appends = false;
+    expect(await log.append(chat.stream, [event], 0)).toMatchObject({ outcome: 'appended', revision: 1 });
+  });
+
   test('keys that are not in memory are waited for', async () => {
     keys = dataKeysInMemory(randomBytes, { inMemory: false });
     const log = await open();
