@@ -55,7 +55,7 @@ export const openSqliteLogStore = async ({ directory, onDisk }: SqliteLogStoreOp
     let closed: Promise<void> | undefined;
     return {
       soleWriter: true,
-      failed: writer.failed,
+      failed: Promise.race([writer.failed, reader.failed]),
       append: writer.append,
       head: writer.last,
       onCommitted: writer.onCommitted,
@@ -80,7 +80,7 @@ export const openSqliteLogStoreReadOnly = async ({ directory }: SqliteLogStoreOp
     const head = await reader.last();
     return {
       soleWriter: false,
-      failed: new Promise(() => undefined),
+      failed: reader.failed,
       append: () => Promise.resolve({ outcome: 'refused', why: 'closed' }),
       head: () => head,
       onCommitted: () => undefined,

@@ -14,6 +14,7 @@ export interface ReadThread {
   readonly readAll: (after: number, limit: number) => Promise<readonly StoredEvent[]>;
   /** n of the last event committed. */
   readonly last: () => Promise<number>;
+  readonly failed: Promise<Error>;
   readonly close: () => Promise<void>;
 }
 
@@ -28,6 +29,8 @@ export const startReadThread = (file: string): ReadThread => {
   const worker = new Worker(new URL('sqlite-reader.ts', import.meta.url), { workerData: { file } });
   const waiting = new Map<number, PromiseWithResolvers<ReaderMessage>>();
   let lastId = 0;
+  const failed = Promise.withResolvers<Error>();
+  let closing = false;
   let ended: Error | undefined;
 
   worker.on('message', (message: ReaderMessage) => {
@@ -41,9 +44,10 @@ export const startReadThread = (file: string): ReadThread => {
     ended ??= error;
     for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();
+    if (!closing) failed.resolve(ended);
   };
   worker.on('error', end);
-  worker.on('exit', () => end(new Error('the log is closed')));
+  worker.on('exit', () => end(new Error(closing ? 'the log is closed' : 'the thread that reads the log ended')));
 
   const ask = (question: ReadQuestion): Promise<ReaderMessage> => {
     if (ended !== undefined) return Promise.reject(ended);
@@ -65,7 +69,9 @@ export const startReadThread = (file: string): ReadThread => {
       const message = await ask({ what: 'last' });
       return 'last' in message ? message.last : 0;
     },
+    failed: failed.promise,
     close: async () => {
+      closing = true;
       await worker.terminate();
     },
   };
