@@ -166,7 +166,8 @@ describe('the follow loop', () => {
     const chat = await startChat();
     chat.message();
     expect(await start().waitFor(await send(chat, 0, 1), soon())).toBe(true);
-    writer.failNext(2, 2);
+    // One that has written may have written all there is: then nothing is left to fail on again.
+    writer.failNext(2, 1);
     const place = await send(chat, 1, 20);
     const waiting = follower?.waitFor(place, soon());
     await writer.failedEnough;
@@ -176,7 +177,7 @@ describe('the follow loop', () => {
     ]);
     expect(writer.applied.filter(({ stream }) => stream === chat.stream)).toHaveLength(22);
     expect(follower?.status().failing).toBeUndefined();
-    expect(warnings.length).toBeGreaterThanOrEqual(4);
+    expect(warnings.length).toBeGreaterThanOrEqual(3);
   });
 
   test('says why it does not go on, and how far behind it is', async () => {
