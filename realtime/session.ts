@@ -13,6 +13,7 @@ import type { BlockList } from './block-list.ts';
 import { Echoes } from './echoes.ts';
 import { answeredIdOf, doneFrame, encodeFrame, refusedFrame, rejectedFrame, type AnsweredId } from './encode-frame.ts';
 import type { FlushTurn } from './flush-turn.ts';
+import { Intake } from './intake.ts';
 import { Outbox } from './outbox.ts';
 import { readFrame } from './read-frame.ts';
 import type { SignedIn, SignIn } from './sign-in.ts';
@@ -29,7 +30,6 @@ export interface SessionDeps extends CatchUpDeps {
   readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
 }
 
-const mostInFlight = 256;
 const mostRefusedInARow = 50;
 const secondsBetween = { pings: 30, idleSynced: 60, waiting: 5 } as const;
 const silentPingsAllowed = 2;
@@ -45,6 +45,7 @@ export class Session implements Behind {
   readonly #ws: WebSocket;
   readonly #deps: SessionDeps;
   readonly #outbox: Outbox;
+  readonly #intake: Intake;
   readonly #echoes = new Echoes();
   /** Spreads over a minute what every session does once a minute. */
   readonly #second: number;
@@ -57,13 +58,11 @@ export class Session implements Behind {
   #syncDue = false;
   /** While behind: a second has passed since the device was told, or could be told, how far it is. */
   #partSyncDue = false;
-  #inFlight = 0;
   #refusedInARow = 0;
   #silentPings = 0;
   #secondsBehind = 0;
   #secondsStalled = 0;
   #secondsClosing: number | undefined;
-  #awaitsDrain = false;
   #draining = false;
 
   constructor(
@@ -81,6 +80,7 @@ export class Session implements Behind {
     this.#expiresAt = expiresAt;
     this.#second = second;
     this.#outbox = new Outbox(ws, socket, deps.turn);
+    this.#intake = new Intake(ws, this.#outbox);
     ws.on('message', (data, isBinary) => {
       if (isBinary || !Buffer.isBuffer(data)) this.end('not_text');
       else this.#receive(data);
@@ -109,7 +109,7 @@ export class Session implements Behind {
 
   /** Commands whose answer is not queued yet, and other frames whose work has only begun. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#intake.inFlight;
   }
 
   /** From the router, in the order of the log. */
@@ -201,7 +201,7 @@ export class Session implements Behind {
       this.#handle(read.frame);
     } else if (++this.#refusedInARow > mostRefusedInARow) this.end('too_many_errors');
     else this.#outbox.push(refusedFrame(read.ids, read.code, read.message));
-    this.#keepBounds();
+    this.#intake.keepBounds();
   }
 
   #handle(frame: ClientFrame): void {
@@ -217,7 +217,7 @@ export class Session implements Behind {
       this.#outbox.push(rejectedFrame(id, reject('draining', 'this server is shutting down', { retryAfterMs: 1_000 })));
       return;
     }
-    this.#inFlight++;
+    this.#intake.begin();
     const sent = command.type === 'send' ? command.messageId : undefined;
     if (sent !== undefined) this.#echoes.sent(sent);
     void this.#decide(id, sent, command);
@@ -235,17 +235,16 @@ export class Session implements Behind {
   }
 
   #answer(id: AnsweredId, sent: CommandId | undefined, answer: CommandAnswer): void {
-    this.#inFlight--;
     this.#outbox.push(answer.ok ? doneFrame(id, answer.done) : rejectedFrame(id, answer.rejection));
     const held = sent === undefined ? undefined : this.#echoes.answered(sent, answer.ok);
     if (held !== undefined) this.#outbox.push(held);
     if (answer.ok) this.#syncDue = true;
-    this.#keepBounds();
+    this.#intake.end();
   }
 
   async #renew(token: string): Promise<void> {
     try {
-      const signedIn = await this.#counted(this.#deps.signIn(token));
+      const signedIn = await this.#intake.count(this.#deps.signIn(token));
       if (!signedIn.ok) this.#refuseToken(signedIn.rejection);
       else if (signedIn.caller.userId !== this.userId || signedIn.caller.deviceId !== this.caller.deviceId) {
         this.#refuseToken(reject('unauthenticated', 'token: is of another user or device'));
@@ -264,7 +263,7 @@ export class Session implements Behind {
     this.#echoes.forgetAnswered();
     return this.#follow(async (signal) => {
       const reads = Promise.all([startOf(cursor, this.userId, this.#deps.eventLog), this.blocks.load()]);
-      const [start] = await this.#counted(reads);
+      const [start] = await this.#intake.count(reads);
       signal.throwIfAborted();
       // Who was erased while the handshake was under way had no session yet that the router could end.
       if (this.blocks.isErased) this.end('token_expired');
@@ -281,17 +280,6 @@ export class Session implements Behind {
     const reached = await catchUp(place, this, this.#deps, signal);
     signal.throwIfAborted();
     if (reached === 'blocked') this.#feed = 'blocked';
-  }
-
-  /** Counts work that a frame began, so that a client cannot begin any amount of it. */
-  async #counted<T>(work: Promise<T>): Promise<T> {
-    this.#inFlight++;
-    try {
-      return await work;
-    } finally {
-      this.#inFlight--;
-      this.#keepBounds();
-    }
   }
 
   /** Puts the session behind, whatever it was before, until `catchingUp` brings it to the router's place. */
@@ -340,7 +328,7 @@ export class Session implements Behind {
 
   #hear(): void {
     this.#silentPings = 0;
-    this.#keepBounds();
+    this.#intake.keepBounds();
   }
 
   /** A peer that let two pings pass without a sign of life is gone; one we do not read from cannot give any. */
@@ -349,23 +337,6 @@ export class Session implements Behind {
     else {
       this.#silentPings = Math.min(this.#silentPings + 1, silentPingsAllowed);
       this.#ws.ping();
-    }
-  }
-
-  /** A client that sends without reading, or faster than its commands are decided, is not read from meanwhile. */
-  #keepBounds(): void {
-    const { full } = this.#outbox;
-    if (!this.#ws.isPaused) {
-      if (this.#inFlight < mostInFlight && !full) return;
-      this.#ws.pause();
-    } else if (this.#inFlight <= mostInFlight / 2 && !full) this.#ws.resume();
-    // Also when it was paused for its commands: their answers may fill the outbox, and after the last nobody asks again.
-    if (full && !this.#awaitsDrain) {
-      this.#awaitsDrain = true;
-      this.#outbox.whenDrained(() => {
-        this.#awaitsDrain = false;
-        this.#keepBounds();
-      });
     }
   }
 
