@@ -32,6 +32,17 @@ test('a send whose answer is a refusal although it is in the log gets its messag
   expect(echoes.passOver(id, frame)).toBe(false);
 });
 
+test('after a resume the event of an accepted send is a message, and one under way is still held back', () => {
+  const echoes = new Echoes();
+  const [resent, underWay] = [newCommandId(), newCommandId()];
+  echoes.sent(resent);
+  echoes.answered(resent, true);
+  echoes.sent(underWay);
+  echoes.forgetAnswered();
+  expect(echoes.passOver(resent, frame)).toBe(false);
+  expect(echoes.passOver(underWay, frame)).toBe(true);
+});
+
 test('messages sent on other sockets are never passed over, and what is remembered is bounded', () => {
   const echoes = new Echoes();
   expect(echoes.passOver(newCommandId(), frame)).toBe(false);

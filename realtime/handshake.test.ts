@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -72,6 +74,35 @@ describe('S7: refused before the upgrade, by plain HTTP with a problem document'
     expect(response.headers['content-type']).toBe('application/problem+json');
     expect(await json(response)).toMatchObject({ status, code });
   });
+});
+
+test('S7: the connection of a refusal is gone, also for a peer that never closes its own half', async () => {
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  // That it was reset shows in the close.
+  socket.on('error', () => undefined);
+  socket.write(
+    'GET /v1/socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  );
+  socket.resume();
+  await once(socket, 'end');
+  // Who is still there would take it.
+  while (!socket.destroyed) {
+    socket.write('x');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await closed;
+});
+
+test('one user has a bounded number of sockets, and others are not touched by it', async () => {
+  const all = Array.from({ length: 50 }, (_, i) => WireClient.open(server.port, 'hoarder', `device-${i}`));
+  for (const client of await Promise.all(all)) stack.use(client);
+  const refused = await knock(bearer(signToken('hoarder', 'one-more')));
+  expect(refused.statusCode).toBe(503);
+  expect(refused.headers['retry-after']).toBe('60');
+  expect(await json(refused)).toMatchObject({ code: 'busy', limiter: 'sockets' });
+  stack.use(await WireClient.open(server.port, 'somebody else'));
 });
 
 test('a header or, for browsers, a subprotocol carries the token; an allowed origin may connect', async () => {

@@ -163,12 +163,15 @@ describe('P4: frames that are refused leave the connection as it was', () => {
     for (const received of client.frames) serverFrame.parse(received);
   });
 
-  test('duplicate keys: the last counts', async () => {
+  test('duplicate keys: the last counts in a small frame, a big one is refused by its id', async () => {
     const client = stack.use(await WireClient.live(server.port, 'hostile'));
     client.send('{"type":"resume","cursor":null,"type":"ping","cursor":null}');
     expect(await client.next('error')).toMatchObject({ message: 'unknown field cursor' });
     client.send('{"type":"nonsense","type":"ping"}');
     await client.next('pong');
+    const padding = ' '.repeat(4_096);
+    client.send(`${within(',"replyTo":1,"replyTo":2')}${padding}`);
+    expect(await client.answerTo(id)).toMatchObject({ code: 'invalid', message: 'a key stands twice' });
   });
 
   test('refused frames in a row end the connection, with a right one in between they do not', async () => {

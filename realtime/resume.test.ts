@@ -156,6 +156,14 @@ test('N7: who reads nothing is put back to pulled catch-up at a bounded outbox, 
   const other = await live(b, 'other');
   if (seqs(other).length < count) await other.next('message', ({ seq }) => seq === count);
   expect(seqs(other)).toEqual(upTo(count));
+  // On the way it was told how far it is: cut off there, it would not begin from the start again.
+  const [told] = other.of('synced');
+  if (told === undefined) throw new Error('never synced');
+  const before = other.frames.slice(0, other.frames.indexOf(told)).filter(({ type }) => type === 'message').length;
+  expect(before).toBeLessThan(count);
+  const resumed = stack.use(await WireClient.open(server.port, b, 'other'));
+  resumed.send({ type: 'resume', cursor: told.cursor });
+  expect(await resumed.next('message')).toMatchObject({ seq: before + 1 });
   slow.ws.resume();
   await slow.next('message', ({ seq }) => seq === count);
   expect(seqs(slow)).toEqual(upTo(count));

@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { CommandGateway } from '../command-side/command-gateway.ts';
+import { commandSide, type CommandSide } from '../command-side/command-side.ts';
+import type { EventLog } from '../event-log/event-log.ts';
+import { realtime, type Realtime } from '../realtime/realtime.ts';
+import type { SignIn } from '../realtime/sign-in.ts';
+import { CommandsUnderTest, manySends, noInbox } from './commands-under-test.ts';
+import { tokenSecret } from './tokens.ts';
+
+export interface SocketsOptions {
+  /** Comes in between the sockets and the log; commands go past it. */
+  readonly log?: (log: EventLog) => EventLog;
+  readonly gateway?: (gateway: CommandGateway) => CommandGateway;
+  readonly signIn?: (signIn: SignIn) => SignIn;
+  /** Puts into the log what lies behind the router when it begins. */
+  readonly before?: (side: CommandSide, log: EventLog) => Promise<void>;
+}
+
+export interface SocketsUnderTest {
+  readonly port: number;
+  readonly realtime: Realtime;
+  readonly commands: CommandsUnderTest;
+  /** What was warned of. */
+  readonly warnings: string[];
+}
+
+/** To decorate one of its methods. */
+export const asPort = (log: EventLog): EventLog => ({
+  append: (...given) => log.append(...given),
+  readStream: (...given) => log.readStream(...given),
+  head: () => log.head(),
+  locate: (position) => log.locate(position),
+  locateCursor: (cursor) => log.locateCursor(cursor),
+  positionAt: (place) => log.positionAt(place),
+  tail: (options) => log.tail(options),
+  forgetRecent: () => log.forgetRecent(),
+  soleWriter: log.soleWriter,
+  failed: log.failed,
+  close: () => log.close(),
+});
+
+const same = <T>(given: T): T => given;
+
+/** Sockets over real SQLite files, with faults in between. */
+export const serveSockets = async (
+  stack: AsyncDisposableStack,
+  { log = same, gateway = same, signIn = same, before }: SocketsOptions = {},
+): Promise<SocketsUnderTest> => {
+  const commands = stack.use(await CommandsUnderTest.open());
+  const { log: eventLog, accounts, snapshots, clock, randomBytes } = commands;
+  const warnings: string[] = [];
+  const warn = (_: unknown, message: string): void => void warnings.push(message);
+  const deps = { accounts, snapshots, clock, randomBytes, warn, limits: manySends };
+  const issuer = { name: 'parley', secret: Buffer.from(tokenSecret) };
+  const side = commandSide({ ...deps, eventLog, issuer, inbox: noInbox, report: warn });
+  stack.defer(() => side.close());
+  await before?.(side, eventLog);
+  const sockets = realtime({
+    ...deps,
+    eventLog: log(eventLog),
+    gateway: gateway(side.gateway),
+    signIn: signIn(side.signIn),
+    allowedOrigins: new Set(),
+  });
+  const server = createServer();
+  sockets.attach(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stack.defer(async () => {
+    server.close();
+    await once(server, 'close');
+  });
+  stack.defer(() => sockets.close());
+  const { port } = server.address() as AddressInfo;
+  return { port, realtime: sockets, commands, warnings };
+};
