@@ -1,6 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { userStream } from '../schemas/streams.ts';
+import { newUserId } from '../projections/story.fixture.ts';
 import { accountsFile } from './data-files.ts';
 import { runParley } from './run-parley.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
@@ -132,6 +134,8 @@ test('the admin socket is for the owner of the data alone, refuses what makes no
   expect((await stat(join(data, 'admin.sock'))).mode & 0o777).toBe(0o600);
   const refused = await runParley(data, ['park', 'retry', 'inbox', 'nonsense']);
   expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('must be the name of a stream') as string });
+  const unparked = await runParley(data, ['park', 'retry', 'inbox', userStream(newUserId())]);
+  expect(unparked).toMatchObject({ code: 2, err: expect.stringContaining('it is not parked') as string });
   expect(await runParley(data, ['park', 'list'])).toMatchObject({ code: 0, out: '0 streams are parked\n' });
   expect((await server.end('SIGTERM')).code).toBe(0);
   expect(await readdir(data)).not.toContain('admin.sock');
