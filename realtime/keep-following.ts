@@ -21,9 +21,10 @@ export const keepFollowing = async (
         warn({ err: error }, 'the router stopped: nothing is delivered');
         return;
       }
-      pauseMs = router.place > from ? shortestPauseMs : Math.min(pauseMs * 2, longestPauseMs);
+      if (router.place > from) pauseMs = shortestPauseMs;
       warn({ err: error, pauseMs }, 'nothing is delivered until the log is followed again');
     }
     await wait(pauseMs, undefined, { signal }).catch(() => undefined);
+    pauseMs = Math.min(pauseMs * 2, longestPauseMs);
   }
 };
