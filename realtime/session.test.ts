@@ -22,7 +22,7 @@ const answersAPing = async (client: WireClient): Promise<void> => {
   await client.next('pong');
 };
 
-test('P7: a socket paused for its commands is read again, also when their answers filled its outbox', async () => {
+test('a socket paused for its commands is read again, also when their answers filled its outbox', async () => {
   const big: CommandAnswer = {
     ok: true,
     done: { type: 'saved', time: 0, chain: 'x'.repeat(100_000), readAfter: '' },
@@ -69,7 +69,7 @@ describe('a fault of the gateway, which never throws, is an answer all the same'
   });
 });
 
-test('P7: resumes are bounded as commands are: what is under way is read no further, and goes on afterwards', async () => {
+test('resumes are bounded as commands are: what is under way is read no further, and goes on afterwards', async () => {
   const held: (() => void)[] = [];
   let isHeld = true;
   const reads = (log: EventLog): EventLog => ({
@@ -139,7 +139,7 @@ test('a resume that another one followed gives nothing more, wherever it was cut
   expect(client.of('message')).toMatchObject([{ seq: 2 }]);
 });
 
-test('E1: who was erased while it was let in is ended when it resumes', async () => {
+test('who was erased while it was let in is ended when it resumes', async () => {
   const signedIn = Promise.withResolvers<UserId>();
   const letIn = Promise.withResolvers<undefined>();
   const signIn =
@@ -166,7 +166,7 @@ test('E1: who was erased while it was let in is ended when it resumes', async ()
   expect(await leaver.ended).toMatchObject({ code: 4401 });
 });
 
-test('D9: after a read that failed the log is followed again, and nothing is missing or double', async () => {
+test('after a read that failed the log is followed again, and nothing is missing or double', async () => {
   let isFaulty = false;
   const fault = (): void => {
     if (!isFaulty) return;
