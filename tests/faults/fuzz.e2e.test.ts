@@ -102,7 +102,8 @@ const attackRest = async (attack: Attack): Promise<void> => {
   while (!over(attack)) {
     const { method, path, body } = callOf(random.oneOf(drafts(attack)), newId(attack));
     const sent = body === undefined ? null : mutateBody(body, random);
-    const at = random.next() < 0.1 ? `${path}/${encodeURIComponent(mutateBody({}, random)).slice(0, 500)}` : path;
+    const at =
+      random.next() < 0.1 ? `${path}/${encodeURIComponent(mutateBody({}, random).toWellFormed()).slice(0, 500)}` : path;
     const token =
       random.next() < 0.05 ? mutateBody({ alg: 'none' }, random).replaceAll(/[^\x21-\x7e]/g, '') : attack.token;
     const response = await fetch(`http://${attack.scene.address()}${at}`, {
