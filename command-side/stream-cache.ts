@@ -68,7 +68,7 @@ export const streamCache = <Id extends string, State>(
   mostWeight: number,
 ): StreamCache<Id, State> => {
   type Tip = StreamTip<State>;
-  // In the order of their last use.
+  // In the order in which they were last loaded or written.
   const tips = new Map<Id, Tip>();
   const loading = new Map<Id, Promise<Tip | Blocked>>();
   let weight = 0;
@@ -159,13 +159,7 @@ export const streamCache = <Id extends string, State>(
 
   return {
     stream: (id) => rules.stream(id),
-    get(id) {
-      const tip = tips.get(id);
-      if (tip === undefined) return undefined;
-      tips.delete(id);
-      tips.set(id, tip);
-      return tip;
-    },
+    get: (id) => tips.get(id),
     async load(id) {
       const known = tips.get(id) ?? loading.get(id);
       if (known !== undefined) return known;
