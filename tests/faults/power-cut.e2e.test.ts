@@ -73,7 +73,16 @@ const violationsAfterCuts = async (random: Random, root: string): Promise<string
 /** The sources with every database a little less careful. */
 const carelessSources = (folder: string): string => {
   let changed = 0;
-  for (const part of ['schemas', 'domain', 'event-log', 'command-side', 'realtime', 'main']) {
+  for (const part of [
+    'schemas',
+    'domain',
+    'event-log',
+    'command-side',
+    'projections',
+    'query-api',
+    'realtime',
+    'main',
+  ]) {
     cpSync(join(sources, part), join(folder, part), { recursive: true });
     for (const name of readdirSync(join(folder, part), { recursive: true, encoding: 'utf8' })) {
       if (!name.endsWith('.ts')) continue;
