@@ -47,6 +47,7 @@ interface ParleyFrame {
   readonly type: string;
   readonly messageId: string;
   readonly seq: number;
+  readonly caughtUp?: boolean;
 }
 
 /** The client's index and its count stand in the random part of the id, so that the receiver needs no table. */
@@ -70,7 +71,7 @@ const parley: DriverProtocol = {
   seen: (data) => {
     const frame = JSON.parse(data) as ParleyFrame;
     if (frame.type === 'accepted') return accepted;
-    if (frame.type === 'synced') return synced;
+    if (frame.type === 'synced') return frame.caughtUp === true ? synced : other;
     if (frame.type === 'rejected' || frame.type === 'error') return { is: 'refused', why: data };
     return frame.type === 'message'
       ? { is: 'delivered', n: parseInt(frame.messageId.slice(28), 16), seq: frame.seq }

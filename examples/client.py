@@ -224,7 +224,10 @@ class Client:
             frame["by"] = self.me
         known = frame.get("seq") in self.store.messages.get(frame.get("conversationId"), {})
         is_new = self.store.record(frame) and not (kind == "accepted" and known)
-        self.synced = kind == "synced" or (self.synced and not (is_new and "seq" in frame))
+        if kind == "synced":
+            self.synced = frame["caughtUp"]
+        elif is_new and "seq" in frame:
+            self.synced = False
         self.under_way.discard(key)
         if kind in ("error", "rejected"):
             complain(f"{kind}: {frame['code']}: {frame['message']}")

@@ -221,7 +221,7 @@ class Client {
     }
     const known = this.store.messages.get(frame.conversationId ?? '')?.has(frame.seq ?? 0);
     const isNew = this.store.record(frame) && !(frame.type === 'accepted' && known);
-    this.#synced = frame.type === 'synced' || (this.#synced && !(isNew && frame.seq));
+    this.#synced = frame.type === 'synced' ? frame.caughtUp === true : this.#synced && !(isNew && frame.seq);
     this.#underWay.delete(id);
     if (frame.type === 'error' || frame.type === 'rejected')
       console.error(`${frame.type}: ${frame.code ?? ''}: ${frame.message ?? ''}`);

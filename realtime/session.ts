@@ -311,7 +311,7 @@ export class Session implements Behind {
     this.#syncDue = this.#echoes.held > 0;
     if (this.#syncDue) return;
     this.#syncedPlace = place;
-    this.#push({ type: 'synced', cursor });
+    this.#push({ type: 'synced', cursor, caughtUp: this.#feed === 'live' });
   }
 
   #syncOnTime(isIdleTurn: boolean): void {

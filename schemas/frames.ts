@@ -155,7 +155,12 @@ export const editedFrame = z.strictObject({
 export const deletedFrame = z.strictObject({ type: z.literal('deleted'), ...change, seq });
 
 /** Everything up to the cursor has been written to this socket: the only frame that moves a device's cursor. */
-export const synced = z.strictObject({ type: z.literal('synced'), cursor: z.string() });
+export const synced = z.strictObject({
+  type: z.literal('synced'),
+  cursor: z.string(),
+  /** Nothing is left to catch up with: from here on frames come as things happen. */
+  caughtUp: z.boolean(),
+});
 /** Catching up takes longer; sent every five seconds until `synced`. */
 export const waiting = z.strictObject({ type: z.literal('waiting'), for: z.enum(['catch-up', 'log']) });
 /** The cursor cannot be honoured: drop what is stored and resume without one. */

@@ -83,6 +83,7 @@ const goodRun = (): Run => {
   const synced = (revision: number): ServerFrame => ({
     type: 'synced',
     cursor: encodeCursor(new Map([[log, revision + 2]])),
+    caughtUp: true,
   });
   const added: ServerFrame = { type: 'member-added', ...change(ann, 3, 1_005), userId: cat, role: 'member' };
   const removed: ServerFrame = { type: 'member-removed', ...change(ann, 4, 1_007), userId: cat };

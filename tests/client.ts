@@ -75,7 +75,7 @@ export class TestClient {
     this.options = options;
   }
 
-  /** Connects, and again after every loss until `close`; resolves at the first `synced`. */
+  /** Connects, and again after every loss until `close`; resolves when it has caught up. */
   async connect(): Promise<this> {
     this.wanted = true;
     void this.open();
@@ -209,7 +209,7 @@ export class TestClient {
     if (frame.type === 'error') this.errors.push(frame);
     if (frame.type === 'synced') {
       this.cursor = frame.cursor;
-      if (!this.live) this.goLive();
+      if (frame.caughtUp && !this.live) this.goLive();
     }
     if (frame.type === 'reset') {
       this.cursor = null;

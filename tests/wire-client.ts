@@ -61,7 +61,7 @@ export class WireClient {
   static async live(port: number, user: string, device = 'phone', cursor: string | null = null): Promise<WireClient> {
     const client = await WireClient.open(port, user, device);
     client.send({ type: 'resume', cursor });
-    await client.next('synced');
+    await client.next('synced', ({ caughtUp }) => caughtUp);
     return client;
   }
 
