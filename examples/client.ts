@@ -19,6 +19,7 @@ interface Frame
   cursor?: string | null;
   content?: { type: string; text?: string } | null;
   hidden?: boolean;
+  caughtUp?: boolean;
 }
 /** What a command asks for, before it has an id. */
 type Wish = Frame & { name?: string; members?: { name: string }[]; with?: { name: string } };
