@@ -6,6 +6,8 @@ export interface RateLimit {
 }
 
 const longestWaitMs = 3_600_000;
+/** Of a token: who waited as long as it was told must not be refused for the last bit of a sum. */
+const roundingError = 1e-6;
 
 interface Bucket {
   tokens: number;
@@ -40,7 +42,7 @@ export const rateLimit = (burst: number, perSecond: number, clock: Clock, mostBu
       buckets.delete(key);
       buckets.set(key, bucket);
       if (buckets.size > mostBuckets) dropFull(now);
-      if (bucket.tokens < wanted) return Math.min(longestWaitMs, Math.ceil((wanted - bucket.tokens) / perMs));
+      if (bucket.tokens + roundingError < wanted) return Math.min(longestWaitMs, Math.ceil((wanted - bucket.tokens) / perMs));
       bucket.tokens -= wanted;
       return undefined;
     },
