@@ -42,7 +42,8 @@ export const rateLimit = (burst: number, perSecond: number, clock: Clock, mostBu
       buckets.delete(key);
       buckets.set(key, bucket);
       if (buckets.size > mostBuckets) dropFull(now);
-      if (bucket.tokens + roundingError < wanted) return Math.min(longestWaitMs, Math.ceil((wanted - bucket.tokens) / perMs));
+      if (bucket.tokens + roundingError < wanted)
+        return Math.min(longestWaitMs, Math.ceil((wanted - bucket.tokens) / perMs));
       bucket.tokens -= wanted;
       return undefined;
     },
