@@ -122,6 +122,8 @@ export const command = z.discriminatedUnion('type', [
 ]);
 /** What a user asks for, as it comes over the socket and over REST. */
 export type Command = z.infer<typeof command>;
+/** The same as a client writes it: its ids are plain strings. */
+export type CommandInput = z.input<typeof command>;
 type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
 
 export type MarkCommand = CommandOf<'mark'>;

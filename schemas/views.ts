@@ -25,6 +25,8 @@ export const messageView = z
   })
   .meta({ id: 'Message' });
 
+export type MessageView = Readonly<z.infer<typeof messageView>>;
+
 /** A conversation as the caller has it. */
 export const chatView = z
   .strictObject({
@@ -69,6 +71,8 @@ export const memberView = z
     readAt: time.nullable(),
   })
   .meta({ id: 'Member' });
+
+export type MemberView = Readonly<z.infer<typeof memberView>>;
 
 export const profileView = z
   .strictObject({
