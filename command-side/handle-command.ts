@@ -23,6 +23,7 @@ import { decideInTurn, type TurnItem } from './decide-in-turn.ts';
 import type { StoredCommands } from './find-stored.ts';
 import type { KnownUsers } from './known-users.ts';
 import { idLookUps } from './look-up-id.ts';
+import { paceDeliveries } from './pace-deliveries.ts';
 import { preparations } from './preparation.ts';
 import { prepareCommand, type Asked } from './prepare-command.ts';
 import { prepareMark, type AskedMark } from './prepare-mark.ts';
@@ -69,7 +70,8 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
   const marksAllowance = rateLimit(limits.markBurst, limits.marksPerSecond, clock);
   const lookUps = idLookUps({ ...deps, allowance });
   const prepare = prepareCommand({ ...deps, cache: conversations, lookUps });
-  const preparedMark = prepareMark({ ...deps, conversations });
+  const settings = userSettingsCache(deps);
+  const preparedMark = prepareMark({ ...deps, conversations, settings });
   const preparedSetting = prepareUserCommand({ ...deps, conversations });
   const preparing = preparations();
 
@@ -80,8 +82,10 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
     decideInTurn(deps, receiptsCache(deps), receiptsTurn(deps)),
   );
   const userQueues = streamQueues<UserId, PendingSetting>(
-    decideInTurn(deps, userSettingsCache(deps), userSettingsTurn({ ...deps, allowance })),
+    decideInTurn(deps, settings, userSettingsTurn({ ...deps, allowance })),
   );
+
+  const deliveries = paceDeliveries<ConversationId>((id, pending) => enqueue(receiptsQueues, id, pending, 'receipts'));
 
   const metrics = new CommandMetrics();
   let underWay = 0;
@@ -136,8 +140,8 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
   const beginMark = ({ userId: by }: Caller, command: MarkCommand, answer: Answer): void => {
     const { conversationId, delivered, read } = command;
     const asked: AskedMark = { conversationId, mark: { by, delivered, read }, answer };
-    const queue = (pending: PendingMark): void => enqueue(receiptsQueues, conversationId, pending, 'receipts');
     const lane = `marks ${conversationId}${by}`;
+    const queue = (pending: PendingMark): void => deliveries.add(lane, conversationId, pending);
     const pending = preparing.has(lane) ? undefined : preparedMark.now(asked);
     if (pending === undefined) prepareSlowly(lane, answer, () => preparedMark.slowly(asked), queue);
     else queue(pending);
@@ -195,6 +199,7 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
     metrics: metrics.all,
     async drain() {
       drained ??= Promise.withResolvers();
+      deliveries.flush();
       if (underWay === 0) drained.resolve();
       await drained.promise;
     },

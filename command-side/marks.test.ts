@@ -47,7 +47,7 @@ test('F26: marks of several users that come together are one event', async () =>
   await using commands = await CommandsUnderTest.open();
   const { ada, bob, cyd, group } = await setUp(commands);
   const answers = await Promise.all(
-    [ada, bob, cyd, bob].map((one, index) => commands.handler.submit(one, mark(group, { delivered: index + 1 }))),
+    [ada, bob, cyd, bob].map((one, index) => commands.handler.submit(one, mark(group, { read: index + 1 }))),
   );
   expect(answers.map(codeOf)).toEqual(['marked', 'marked', 'marked', 'marked']);
   const events = await receiptsOf(commands, group);

@@ -1,5 +1,6 @@
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import type { Seq, UserId } from '../schemas/ids.ts';
+import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import type { Member, Membership } from './conversation.ts';
 
 /** Whether a member may see the message `seq`, deleted or not. */
@@ -27,6 +28,24 @@ export const receivers = (membership: Membership, event: ConversationEvent, revi
   const gone = endsMembershipOf(event);
   if (gone !== undefined && !membership.members.has(gone)) users.push(gone);
   return users;
+};
+
+type EventMarks = ReceiptsEvent['marks'];
+
+/**
+ * What of an event's marks a user is shown: all of them as soon as one reaches a message that the user may see. In a
+ * conversation of more than `mostMembers` everybody sees only its own.
+ */
+export const marksShownTo = (
+  user: UserId,
+  { members }: Membership,
+  marks: EventMarks,
+  mostMembers: number,
+): EventMarks => {
+  const member = members.get(user);
+  if (member === undefined) return [];
+  if (members.size > mostMembers) return marks.filter(({ userId }) => userId === user);
+  return marks.some(({ delivered }) => delivered > member.visibleFrom) ? marks : [];
 };
 
 const memberMayReceive = (member: Member, event: ConversationEvent, revision: number): boolean => {

@@ -1,12 +1,23 @@
-import { isConversationEvent } from '../domain/fold.ts';
-import { mayReceive } from '../domain/visibility.ts';
+import { isConversationEvent, isUserEvent } from '../domain/fold.ts';
+import { marksShownTo, mayReceive } from '../domain/visibility.ts';
 import type { EventLog, Tail, TailBatch } from '../event-log/event-log.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
-import { subjectOf } from '../schemas/streams.ts';
-import { beginsMembershipOf, frameFor, isHideable, placeholderFrame } from './encode-frame.ts';
+import type { Limits } from '../schemas/limits.ts';
+import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
+import { subjectOf, userStream } from '../schemas/streams.ts';
+import {
+  accountFrame,
+  beginsMembershipOf,
+  frameFor,
+  isHideable,
+  placeholderFrame,
+  receiptsFrame,
+} from './encode-frame.ts';
+import type { UserEvent } from '../schemas/user-events.ts';
 import type { BlockList } from './block-list.ts';
 import type { Memberships } from './memberships.ts';
+import { newestMarks } from './newest-marks.ts';
 import { followedKinds, type Router } from './router.ts';
 import type { Turnstile } from './turnstile.ts';
 
@@ -16,6 +27,7 @@ export interface CatchUpDeps {
   readonly router: Router;
   /** Pulls that go to the store, of all sessions together. */
   readonly reads: Turnstile;
+  readonly limits: Pick<Limits, 'receiptsMembers'>;
 }
 
 /** A session that is behind. */
@@ -87,6 +99,7 @@ const give = async (
 ): Promise<'given' | 'live' | 'blocked' | { readonly place: number }> => {
   const base = batch.throughPlace - batch.through.n;
   let given = from;
+  const marks = newestMarks(batch.events);
   for (const recorded of batch.events) {
     const place = base + recorded.position.n;
     let outcome: ReturnType<typeof giveEvent> | undefined;
@@ -99,7 +112,7 @@ const give = async (
         session.goLive();
         return 'live';
       }
-      outcome = giveEvent(recorded, session, deps);
+      outcome = giveEvent(recorded, marks.get(recorded), session, deps);
     }
     if (outcome === 'full') {
       session.reached(given, true);
@@ -115,13 +128,16 @@ const give = async (
 
 const giveEvent = (
   recorded: RecordedEvent,
+  marks: ReceiptsEvent['marks'] | undefined,
   session: Behind,
-  { memberships }: CatchUpDeps,
+  { memberships, limits }: CatchUpDeps,
 ): 'given' | 'full' | 'blocked' | 'missing' => {
   const { event, revision } = recorded;
-  if (event === undefined && recorded.critical) return 'blocked';
-  if (event === undefined || !isConversationEvent(event)) return 'given';
+  if (event === undefined) return recorded.critical ? 'blocked' : 'given';
+  if (isUserEvent(event)) return giveOwn(event, recorded, session);
   const id = subjectOf(recorded.stream) as ConversationId;
+  if (marks !== undefined) return giveMarks(id, marks, recorded, session, memberships, limits.receiptsMembers);
+  if (!isConversationEvent(event)) return 'given';
   const known = memberships.get(id);
   if (known === undefined) return 'missing';
   if (known.blocked) return 'blocked';
@@ -134,6 +150,27 @@ const giveEvent = (
       ? placeholderFrame(id, event, recorded)
       : frameFor(session.userId, id, event, recorded, known, name);
   return session.offer(frame, sent) ? 'given' : 'full';
+};
+
+const giveOwn = (event: UserEvent, recorded: RecordedEvent, session: Behind): 'given' | 'full' => {
+  const frame = recorded.stream === userStream(session.userId) ? accountFrame(event, recorded) : undefined;
+  return frame === undefined || session.offer(frame, undefined) ? 'given' : 'full';
+};
+
+const giveMarks = (
+  id: ConversationId,
+  marks: ReceiptsEvent['marks'],
+  { time }: RecordedEvent,
+  session: Behind,
+  memberships: Memberships,
+  mostMembers: number,
+): 'given' | 'full' | 'blocked' | 'missing' => {
+  if (marks.length === 0) return 'given';
+  const known = memberships.get(id);
+  if (known === undefined) return 'missing';
+  if (known.blocked) return 'blocked';
+  const shown = marksShownTo(session.userId, known.state, marks, mostMembers);
+  return shown.length === 0 || session.offer(receiptsFrame(id, shown, time), undefined) ? 'given' : 'full';
 };
 
 const load = async ({ stream }: RecordedEvent, { memberships }: CatchUpDeps): Promise<void> => {

@@ -5,6 +5,8 @@ import { errors, type ErrorCode, type Rejection } from '../schemas/errors.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { FrameRefused, ServerFrame } from '../schemas/frames.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
+import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
+import type { UserEvent } from '../schemas/user-events.ts';
 import type { KnownMembership } from './memberships.ts';
 
 export const encodeFrame = (frame: ServerFrame): Buffer => Buffer.from(JSON.stringify(frame));
@@ -134,6 +136,38 @@ export const conversationFrame = (
     time,
     version: versionAt(revision, state.seq),
   });
+
+/** Where members stand, to all who are shown it. */
+export const receiptsFrame = (conversationId: ConversationId, marks: ReceiptsEvent['marks'], time: number): Buffer =>
+  encodeFrame({ type: 'receipts', conversationId, marks, time });
+
+/** What a user changed on its own account, to its devices; undefined: nothing that they show. */
+export const accountFrame = (event: UserEvent, { revision, time }: RecordedEvent): Buffer | undefined => {
+  const change = { time, version: revision + 1 };
+  switch (event.type) {
+    case 'chat-settings-changed': {
+      const { conversationId, mutedUntil, pinned, archivedAt } = event;
+      return encodeFrame({ type: 'chat-settings', conversationId, mutedUntil, pinned, archivedAt, ...change });
+    }
+    case 'user-blocked':
+      return encodeFrame({ type: 'blocked', userId: event.blocked, ...change });
+    case 'user-unblocked':
+      return encodeFrame({ type: 'unblocked', userId: event.blocked, ...change });
+    case 'profile-changed': {
+      const { displayName = null, statusText = null } = event.profile ?? {};
+      return encodeFrame({ type: 'profile', displayName, statusText, ...change });
+    }
+    case 'user-registered':
+    case 'contact-saved':
+    case 'contact-removed':
+    case 'sessions-ended':
+    case 'user-disabled':
+    case 'user-erased':
+      return undefined;
+    default:
+      return event satisfies never;
+  }
+};
 
 /** How many events of the conversation up to `revision` are no messages. */
 const versionAt = (revision: number, seq: number): number => revision + 1 - seq;

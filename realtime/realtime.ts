@@ -71,7 +71,7 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     (id) => loadMembership(eventLog, deps.snapshots, id),
     (id, revision) => readName(eventLog, id, revision),
   );
-  const router = new Router(eventLog, memberships, sessions, turn, counted);
+  const router = new Router(eventLog, memberships, sessions, turn, counted, limits);
   const sessionDeps = { ...deps, turn, metrics: counted, router, memberships, reads: new Turnstile(readsAtOnce) };
   const webSockets = new WebSocketServer({
     noServer: true,

@@ -1,19 +1,28 @@
-import { receivers } from '../domain/visibility.ts';
-import { isConversationEvent, isUserEvent } from '../domain/fold.ts';
+import { marksShownTo, receivers } from '../domain/visibility.ts';
+import { isConversationEvent, isReceiptsEvent, isUserEvent } from '../domain/fold.ts';
 import type { EventLog, TailBatch } from '../event-log/event-log.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
+import type { Limits } from '../schemas/limits.ts';
 import { encodeCursor, type LogPosition } from '../schemas/position.ts';
+import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import { kindOf, subjectOf } from '../schemas/streams.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
-import { beginsMembershipOf, frameFor, isHideable, placeholderFrame } from './encode-frame.ts';
+import {
+  accountFrame,
+  beginsMembershipOf,
+  frameFor,
+  isHideable,
+  placeholderFrame,
+  receiptsFrame,
+} from './encode-frame.ts';
 import type { FlushTurn } from './flush-turn.ts';
 import type { KnownMembership, Memberships } from './memberships.ts';
 import type { RealtimeMetrics } from './realtime-metrics.ts';
 import type { Sessions } from './sessions.ts';
 
-export const followedKinds = ['conversation', 'user'] as const;
+export const followedKinds = ['conversation', 'receipts', 'user'] as const;
 const loadsAtOnce = 64;
 
 /** The log holds an event that this process must not pass over and does not know. */
@@ -37,13 +46,22 @@ export class Router {
   readonly #sessions: Sessions;
   readonly #turn: FlushTurn;
   readonly #metrics: RealtimeMetrics;
+  readonly #receiptsMembers: number;
   #at: Place;
   #cursor: string | undefined;
   #lastEventPlace: number;
   #stopped: string | undefined;
 
-  constructor(log: EventLog, memberships: Memberships, sessions: Sessions, turn: FlushTurn, metrics: RealtimeMetrics) {
+  constructor(
+    log: EventLog,
+    memberships: Memberships,
+    sessions: Sessions,
+    turn: FlushTurn,
+    metrics: RealtimeMetrics,
+    { receiptsMembers }: Pick<Limits, 'receiptsMembers'>,
+  ) {
     this.#log = log;
+    this.#receiptsMembers = receiptsMembers;
     this.#memberships = memberships;
     this.#sessions = sessions;
     this.#turn = turn;
@@ -141,10 +159,13 @@ export class Router {
     }
     if (kindOf(stream) === 'user') {
       if (event !== undefined && isUserEvent(event))
-        this.#applyToSessions(subjectOf(stream) as UserId, event, revision);
+        this.#applyToSessions(subjectOf(stream) as UserId, event, recorded, place);
       return true;
     }
     const id = subjectOf(stream) as ConversationId;
+    if (kindOf(stream) === 'receipts') {
+      return event === undefined || !isReceiptsEvent(event) || this.#deliverMarks(id, event, recorded, place);
+    }
     if (this.#sessions.all.size === 0) {
       this.#memberships.forget(id);
       return true;
@@ -184,15 +205,36 @@ export class Router {
     return true;
   }
 
-  #applyToSessions(user: UserId, event: UserEvent, revision: number): void {
-    this.#sessions.of(user)[0]?.blocks.see(event, revision);
+  #deliverMarks(id: ConversationId, { marks }: ReceiptsEvent, { time }: RecordedEvent, place: number): boolean {
+    if (this.#sessions.all.size === 0) return true;
+    const known = this.#memberships.get(id);
+    if (known === undefined) return false;
+    let whole: Buffer | undefined;
+    for (const user of known.state.members.keys()) {
+      const sessions = this.#sessions.of(user);
+      if (sessions.length === 0) continue;
+      const shown = marksShownTo(user, known.state, marks, this.#receiptsMembers);
+      if (shown.length === 0) continue;
+      const frame = shown === marks ? (whole ??= receiptsFrame(id, marks, time)) : receiptsFrame(id, shown, time);
+      for (const one of sessions) one.deliver(frame, place, undefined);
+    }
+    return true;
+  }
+
+  #applyToSessions(user: UserId, event: UserEvent, recorded: RecordedEvent, place: number): void {
+    const sessions = this.#sessions.of(user);
+    const [first] = sessions;
+    if (first === undefined) return;
+    first.blocks.see(event, recorded.revision);
+    const frame = accountFrame(event, recorded);
+    if (frame !== undefined) for (const session of sessions) session.deliver(frame, place, undefined);
     const ended =
       event.type === 'sessions-ended' ||
       event.type === 'user-erased' ||
       (event.type === 'user-disabled' && event.disabled);
     if (!ended) return;
     const device = event.type === 'sessions-ended' ? event.deviceId : null;
-    for (const session of this.#sessions.of(user)) {
+    for (const session of sessions) {
       if (device === null || session.caller.deviceId === device) session.end('token_expired');
     }
   }
@@ -203,7 +245,7 @@ export class Router {
     const missing = new Set<ConversationId>();
     for (const { stream } of others) {
       const other = subjectOf(stream) as ConversationId;
-      if (kindOf(stream) === 'conversation' && this.#memberships.get(other) === undefined) missing.add(other);
+      if (kindOf(stream) !== 'user' && this.#memberships.get(other) === undefined) missing.add(other);
       if (missing.size === loadsAtOnce) break;
     }
     missing.delete(id);

@@ -33,6 +33,7 @@ const settings = {
     .default([]),
   PARLEY_TEXT_CHARACTERS: integer(1, 100_000).default(defaultLimits.textCharacters),
   PARLEY_GROUP_MEMBERS: integer(2, 10_000).default(defaultLimits.groupMembers),
+  PARLEY_RECEIPTS_MEMBERS: integer(2, 10_000).default(defaultLimits.receiptsMembers),
   PARLEY_SEND_BURST: integer(1, 1_000_000).default(defaultLimits.sendBurst),
   PARLEY_SEND_RATE: integer(1, 1_000_000).default(defaultLimits.sendsPerSecond),
   PARLEY_MARK_BURST: integer(1, 1_000_000).default(defaultLimits.markBurst),
@@ -132,6 +133,7 @@ const configurationOf = (from: Settings): Configuration => ({
   limits: {
     textCharacters: from.PARLEY_TEXT_CHARACTERS,
     groupMembers: from.PARLEY_GROUP_MEMBERS,
+    receiptsMembers: from.PARLEY_RECEIPTS_MEMBERS,
     markBurst: from.PARLEY_MARK_BURST,
     marksPerSecond: from.PARLEY_MARK_RATE,
     readBurst: from.PARLEY_READ_BURST,

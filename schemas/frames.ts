@@ -17,6 +17,8 @@ export const renew = z.strictObject({ type: z.literal('renew'), token: z.string(
 
 export const clientFrame = z.discriminatedUnion('type', [resume, ping, renew, command]);
 export type ClientFrame = z.infer<typeof clientFrame>;
+/** The same as a client writes it: its ids are plain strings. */
+export type ClientFrameInput = z.input<typeof clientFrame>;
 
 const rawId = z.object({ messageId: z.string().max(64).optional(), commandId: z.string().max(64).optional() });
 
@@ -154,6 +156,35 @@ export const editedFrame = z.strictObject({
 });
 export const deletedFrame = z.strictObject({ type: z.literal('deleted'), ...change, seq });
 
+/** How far members of a conversation have come: of each one that moved on, where it stands now. */
+export const receiptsFrame = z.strictObject({
+  type: z.literal('receipts'),
+  conversationId,
+  marks: z.array(z.strictObject({ userId, delivered: seq, read: seq })),
+  time: timeMs,
+});
+
+/** What the receiver changed on its own account, for its other devices. `version` rises with every change of the account. */
+const ownChange = { time: timeMs, version };
+
+export const chatSettingsFrame = z.strictObject({
+  type: z.literal('chat-settings'),
+  conversationId,
+  mutedUntil: timeMs,
+  pinned: z.boolean(),
+  /** Archived as long as the conversation's last message is not after it; null is not archived. */
+  archivedAt: seq.nullable(),
+  ...ownChange,
+});
+export const blockedFrame = z.strictObject({ type: z.literal('blocked'), userId, ...ownChange });
+export const unblockedFrame = z.strictObject({ type: z.literal('unblocked'), userId, ...ownChange });
+export const profileFrame = z.strictObject({
+  type: z.literal('profile'),
+  displayName: z.string().nullable(),
+  statusText: z.string().nullable(),
+  ...ownChange,
+});
+
 /** Everything up to the cursor has been written to this socket: the only frame that moves a device's cursor. */
 export const synced = z.strictObject({
   type: z.literal('synced'),
@@ -187,6 +218,11 @@ export const serverFrame = z.discriminatedUnion('type', [
   messageFrame,
   editedFrame,
   deletedFrame,
+  receiptsFrame,
+  chatSettingsFrame,
+  blockedFrame,
+  unblockedFrame,
+  profileFrame,
   synced,
   waiting,
   reset,

@@ -3,6 +3,8 @@ export interface Limits {
   /** Unicode code points of one text. */
   readonly textCharacters: number;
   readonly groupMembers: number;
+  /** In a conversation with more members nobody sees the marks of others. */
+  readonly receiptsMembers: number;
   /** Commands of one user that may come at once, and how many a second refill that allowance. */
   readonly sendBurst: number;
   readonly sendsPerSecond: number;
@@ -17,6 +19,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   textCharacters: 100_000,
   groupMembers: 100,
+  receiptsMembers: 1_000,
   sendBurst: 60,
   sendsPerSecond: 1,
   markBurst: 2_000,

@@ -296,6 +296,16 @@ describe('the checker names', () => {
       receiveLast(run, 1, { ...marked, delivered: 3, read: 1 });
     };
     expect(judge(back)).toEqual(['I8']);
+    const receipts = (read: number): ServerFrame => ({
+      type: 'receipts',
+      conversationId: group,
+      marks: [{ userId: ben, delivered: 3, read }],
+      time: 1_000,
+    });
+    const othersBack = (run: Run): void => {
+      for (const read of [2, 1]) receiveLast(run, 1, receipts(read));
+    };
+    expect(judge(othersBack)).toEqual(['I8']);
   });
 
   test('I9 when `synced` promises a message or an edit the device did not get', () => {

@@ -103,7 +103,17 @@ const checkFrame = (connection: Connection, { frame, time }: Received, facts: Lo
       if (frame.seq !== undefined) learn(connection.device, frame.conversationId, frame.seq, 0);
       break;
     case 'marked':
-      violations.push(...marksRise(connection, frame));
+      violations.push(...marksRise(connection, `answers for ${frame.conversationId}`, frame));
+      break;
+    case 'receipts':
+      for (const mark of frame.marks) {
+        violations.push(...marksRise(connection, `${mark.userId} in ${frame.conversationId}`, mark));
+      }
+      break;
+    case 'chat-settings':
+    case 'blocked':
+    case 'unblocked':
+    case 'profile':
       break;
     case 'welcome':
     case 'saved':
@@ -234,12 +244,13 @@ const versionRises = ({ lastVersion }: Connection, frame: ChangeFrame, at: strin
 
 const marksRise = (
   { name, lastMarks }: Connection,
-  { conversationId, delivered, read }: ServerFrameOf<'marked'>,
+  of: string,
+  { delivered, read }: { readonly delivered: number; readonly read: number },
 ): Violation[] => {
-  const last = lastMarks.get(conversationId) ?? { delivered: 0, read: 0 };
-  lastMarks.set(conversationId, { delivered, read });
+  const last = lastMarks.get(of) ?? { delivered: 0, read: 0 };
+  lastMarks.set(of, { delivered, read });
   return delivered < last.delivered || read < last.read
-    ? [{ promise: 'I8', says: `${name}: marks of ${conversationId} moved back` }]
+    ? [{ promise: 'I8', says: `${name}: marks (${of}) moved back` }]
     : [];
 };
 
