@@ -11,7 +11,7 @@ export interface FollowingInbox {
   readonly inboxVersions: VersionsOperated;
 }
 
-const inboxVersion = 1;
+const inboxVersion = 2;
 
 /** The inbox in files of its own below the data, kept up with the log until `stack` is unwound. */
 export const openInbox = async (
@@ -46,6 +46,8 @@ const liveInbox = (live: () => Inbox): Inbox => ({
   changesOf: (...asked) => live().changesOf(...asked),
   profiles: (...asked) => live().profiles(...asked),
   blocks: (...asked) => live().blocks(...asked),
+  presence: (...asked) => live().presence(...asked),
+  onlineAfter: (...asked) => live().onlineAfter(...asked),
   findCommand: (...asked) => live().findCommand(...asked),
   // The versions close what they opened.
   close: () => Promise.resolve(),

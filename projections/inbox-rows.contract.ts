@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ConversationId } from '../schemas/ids.ts';
-import { conversationStream, receiptsStream, userStream } from '../schemas/streams.ts';
+import type { ConversationId, UserId } from '../schemas/ids.ts';
+import { conversationStream, presenceStream, receiptsStream, subjectOf, userStream } from '../schemas/streams.ts';
 import { dumpHash, InboxUnderTest, type NewInboxPlace } from './inbox-under-test.fixture.ts';
 import type { FollowedBatch } from './read-model.ts';
 import { newCommandId, newConversationId, newUserId, type Story } from './story.fixture.ts';
@@ -22,6 +22,10 @@ const tellALot = (story: Story): ConversationId => {
   story.block(ada, cleo);
   story.block(ada, bob);
   story.unblock(ada, bob);
+  story.online(ada);
+  story.announce(bob, 'busy', 'at work');
+  story.online(bob);
+  story.offline(ada, 7);
   story.add(id, ada, cleo);
   story.leave(id, bob);
   story.erase(bob);
@@ -167,7 +171,8 @@ export const inboxRowsContract = (newPlace: NewInboxPlace): void => {
       await under.told();
       const before = await dumpHash(under.writer);
       const user = story.events[0]?.stream ?? userStream(newUserId());
-      for (const stream of [conversationStream(id), receiptsStream(id), user]) {
+      const present = presenceStream(subjectOf(user) as UserId);
+      for (const stream of [conversationStream(id), receiptsStream(id), user, present]) {
         await under.writer.refold(
           stream,
           (async function* () {
@@ -182,6 +187,7 @@ export const inboxRowsContract = (newPlace: NewInboxPlace): void => {
       const { story } = under;
       const [ada, bob] = [story.user('Ada'), story.user('Bob canary')];
       const id = story.group(ada, bob);
+      story.announce(bob, 'away', 'a canary at large');
       story.send(id, bob, 'a canary');
       story.send(id, bob, { type: 'location', latitude: 1, longitude: 1, label: 'canary wharf' });
       story.send(id, ada, 'stays');
@@ -191,6 +197,7 @@ export const inboxRowsContract = (newPlace: NewInboxPlace): void => {
       story.erase(bob);
       story.send(id, bob, 'a late canary');
       story.edit(id, bob, 1, 'an edited canary');
+      story.announce(bob, 'busy', 'a canary again');
       await under.told();
       const page = await under.inbox.messages(ada, id, { from: 'newest' }, 10);
       expect(page?.messages.map(({ state, content }) => [state, content])).toEqual([
@@ -206,6 +213,7 @@ export const inboxRowsContract = (newPlace: NewInboxPlace): void => {
       // A rebuild after the key is gone meets the same.
       const keyless = story.events.map((event) => {
         const said = event.event;
+        if (said?.type === 'status-announced') return { ...event, event: { ...said, text: null } };
         if (event.stream === userStream(bob) && said?.type === 'profile-changed')
           return { ...event, event: { ...said, profile: null } };
         return said !== undefined && 'content' in said && said.by === bob

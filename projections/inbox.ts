@@ -1,6 +1,7 @@
 import type { MessageContent } from '../schemas/content.ts';
 import type { ConversationKind, Role } from '../schemas/conversation-events.ts';
 import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
+import type { Availability } from '../schemas/presence-events.ts';
 
 /**
  * What people read: their chats, the messages in them, who has them and who has read them. A read model, equal to a fold
@@ -60,6 +61,15 @@ export interface Inbox {
 
   /** Whom the user blocks, in the order of the ids. */
   blocks(user: UserId): Promise<readonly UserId[]>;
+
+  /**
+   * Who of these is there, an answer for each: `none` of it for those with whom the user shares no conversation and where
+   * one blocks the other, which all look alike. At most 200.
+   */
+  presence(user: UserId, of: readonly UserId[], mostMembers: number): Promise<readonly Presence[]>;
+
+  /** For the sweep of presence alone: who is online as the log says, in the order of the ids, after one. A page. */
+  onlineAfter(user: UserId | null, limit: number): Promise<readonly UserId[]>;
 
   /**
    * For the command side alone: where a client's command stands in its conversation, of all commands ever. It asks for
@@ -208,6 +218,19 @@ export interface Profile {
   readonly displayName: string | null;
   readonly statusText: string | null;
   readonly erased: boolean;
+}
+
+export interface Presence {
+  readonly userId: UserId;
+  /** `asked`: only in conversations of more than `mostMembers`, where nobody is told of changes without asking. */
+  readonly shown: 'live' | 'asked' | 'none';
+  readonly online: boolean;
+  /** Null: online now, or never yet. */
+  readonly lastSeen: number | null;
+  readonly availability: Availability;
+  readonly statusText: string | null;
+  /** Rises with every change of it; 0: there was none. */
+  readonly version: number;
 }
 
 export interface FoundCommand {

@@ -2,11 +2,12 @@ import type { ConversationEvent, ConversationKind, Role } from '../schemas/conve
 import type { MessageContent } from '../schemas/content.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
+import type { Availability } from '../schemas/presence-events.ts';
 import type { StreamKind } from '../schemas/streams.ts';
 import { subjectOf } from '../schemas/streams.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
 
-export const inboxKinds: readonly StreamKind[] = ['conversation', 'receipts', 'user'];
+export const inboxKinds: readonly StreamKind[] = ['conversation', 'receipts', 'user', 'presence'];
 
 /** One fact of the inbox. A store expands it as it likes: to a row, or to one for each member. */
 export type InboxChange =
@@ -57,7 +58,13 @@ export type InboxChange =
     }
   | { readonly type: 'user-registered' | 'user-erased'; readonly user: UserId }
   | { readonly type: 'user-blocked' | 'user-unblocked'; readonly user: UserId; readonly blocked: UserId }
-  | ({ readonly type: 'chat-settings-changed'; readonly user: UserId } & ChatSettings);
+  | ({ readonly type: 'chat-settings-changed'; readonly user: UserId } & ChatSettings)
+  | ({ readonly user: UserId; readonly version: number } & PresenceChange);
+
+type PresenceChange =
+  | { readonly type: 'came-online' }
+  | { readonly type: 'went-offline'; readonly lastSeen: number }
+  | { readonly type: 'status-announced'; readonly availability: Availability; readonly text: string | null };
 
 interface StoredCommand {
   readonly id: CommandId;
@@ -145,6 +152,7 @@ export const projectInbox = (recorded: RecordedEvent): readonly InboxChange[] =>
     case 'came-online':
     case 'went-offline':
     case 'status-announced':
+      return [{ user: subjectOf(stream) as UserId, version: recorded.revision + 1, ...event }];
     case 'epoch-started':
       return [];
     default:

@@ -18,6 +18,8 @@ const tables: Readonly<Record<string, string>> = {
     WHERE registered = 1 OR erased = 1 OR display_name IS NOT NULL OR status_text IS NOT NULL ORDER BY id`,
   block: `SELECT one.id AS user, other.id AS blocked FROM block
     JOIN user one ON one.no = block.user JOIN user other ON other.no = blocked ORDER BY one.id, other.id`,
+  presence: `SELECT id, online, last_seen, availability, status, version FROM presence
+    JOIN user ON no = presence.user ORDER BY id`,
   conversation: `SELECT id, kind, name, members, seq, revision, place, active_place, active_at, marks_place
     FROM conversation WHERE place > 0 OR marks_place > 0 ORDER BY id`,
   member: `SELECT c.id AS conversation, u.id AS user, role, since, rank, visible_from, joined_place, joined_at, m.place

@@ -9,6 +9,7 @@ export const bucketOf = (seq: number): number => Math.floor(seq / bucketSize);
 export const messageState = { text: 0, json: 1, deleted: 2 } as const;
 export const kinds = ['direct', 'group'] as const;
 export const roles = ['member', 'admin'] as const;
+export const availabilities = ['available', 'away', 'busy'] as const;
 
 /**
  * A row a conversation, joined with its members at read. Conversations and people have numbers of this file alone.
@@ -57,6 +58,11 @@ const schema = `
   CREATE TABLE block (
     user INTEGER NOT NULL, blocked INTEGER NOT NULL, PRIMARY KEY (user, blocked)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE presence (
+    user INTEGER PRIMARY KEY, online INTEGER NOT NULL DEFAULT 0, last_seen INTEGER,
+    availability INTEGER NOT NULL DEFAULT 0, status TEXT, version INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX presence_online ON presence (user) WHERE online = 1;
   CREATE TABLE message (
     conversation INTEGER NOT NULL, seq INTEGER NOT NULL, sender INTEGER NOT NULL, state INTEGER NOT NULL,
     id BLOB NOT NULL, time INTEGER NOT NULL, reply_to INTEGER,
@@ -75,7 +81,7 @@ const schema = `
 `;
 
 export const openInboxForWriting = (path: string): DatabaseSync => {
-  const db = openSqliteFile({ path, applicationId: 0x7061696e, synchronous: 'NORMAL', schema, schemaVersion: 1 });
+  const db = openSqliteFile({ path, applicationId: 0x7061696e, synchronous: 'NORMAL', schema, schemaVersion: 2 });
   db.exec('PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -32768');
   return db;
 };

@@ -11,12 +11,14 @@ import type {
   MessageKey,
   MessagePage,
   PageFrom,
+  Presence,
   Profile,
   TotalUnread,
 } from './inbox.ts';
 import { chatQueries, type ChatsFound, type ChatsQuery } from './sqlite-inbox-chats.ts';
 import { openInboxForReading } from './sqlite-inbox-file.ts';
 import { historyQueries } from './sqlite-inbox-history.ts';
+import { presenceQueries } from './sqlite-inbox-presence.ts';
 
 interface InConversation {
   readonly user: UserId;
@@ -34,6 +36,8 @@ export interface InboxReaderCalls {
   changesOf: { ask: InConversation & { place: number; limit: number }; answer: ChangedMessages | undefined };
   profiles: { ask: readonly UserId[]; answer: readonly Profile[] };
   blocks: { ask: UserId; answer: readonly UserId[] };
+  presence: { ask: { user: UserId; of: readonly UserId[]; mostMembers: number }; answer: readonly Presence[] };
+  onlineAfter: { ask: { user: UserId | null; limit: number }; answer: readonly UserId[] };
   findCommand: { ask: { conversation: ConversationId; id: CommandId }; answer: FoundCommand };
 }
 
@@ -41,6 +45,7 @@ const { path } = workerData as { path: string };
 const db = openInboxForReading(path);
 const chats = chatQueries(db);
 const history = historyQueries(db);
+const presence = presenceQueries(db);
 
 serveCalls<InboxReaderCalls>({
   calls: {
@@ -54,6 +59,8 @@ serveCalls<InboxReaderCalls>({
     changesOf: ({ user, conversation, place, limit }) => history.changesOf(user, conversation, place, limit),
     profiles: (users) => history.profiles(users),
     blocks: (user) => history.blocks(user),
+    presence: ({ user, of, mostMembers }) => presence.presence(user, of, mostMembers),
+    onlineAfter: ({ user, limit }) => presence.onlineAfter(user, limit),
     findCommand: ({ conversation, id }) => history.findCommand(conversation, id),
   },
   // One state of the store for all that was asked meanwhile.

@@ -14,6 +14,7 @@ import {
   type Row,
 } from './sqlite-inbox-file.ts';
 import { sqliteNumbers } from './sqlite-inbox-numbers.ts';
+import { presenceRows } from './sqlite-inbox-presence-rows.ts';
 
 type ChangeOf<T extends InboxChange['type']> = Extract<InboxChange, { type: T }>;
 
@@ -91,6 +92,7 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
     WHERE conversation = ? AND seq BETWEEN ? AND ? AND sender = ? AND state <> ${messageState.deleted}`);
   const block = db.prepare('INSERT OR IGNORE INTO block (user, blocked) VALUES (?, ?)');
   const unblock = db.prepare('DELETE FROM block WHERE user = ? AND blocked = ?');
+  const presence = presenceRows(db);
   const set = db.prepare(`INSERT OR REPLACE INTO setting
     (user, conversation, muted_until, pinned, archived_at, place) VALUES (?, ?, ?, ?, ?, ?)`);
 
@@ -148,6 +150,7 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
     flush();
     const user = numbers.ofUser(id);
     erase.run(user);
+    presence.erase(user);
     numbers.erased(id);
     for (const row of bucketsOf.all(user)) {
       const first = numberIn(row, 'bucket') * bucketSize;
@@ -252,6 +255,11 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
         case 'user-unblocked':
           unblock.run(user, numbers.ofUser(change.blocked));
           return;
+        case 'came-online':
+        case 'went-offline':
+        case 'status-announced':
+          presence.write(change, user, numbers.isErased(change.user));
+          return;
         default:
           change satisfies never;
       }
@@ -272,6 +280,10 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
           WHERE no = ?`,
         ).run(user);
         numbers.forget();
+        return;
+      }
+      if (kind === 'presence') {
+        presence.forget(numbers.ofUser(subjectOf(stream) as UserId));
         return;
       }
       const conversation = numbers.ofConversation(subjectOf(stream) as ConversationId);

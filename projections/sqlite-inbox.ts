@@ -75,6 +75,9 @@ export const openSqliteInbox = async (path: string): Promise<Inbox> => {
       worker.call('changesOf', { user, conversation, place, limit: clampLimit(limit) }),
     profiles: (users) => worker.call('profiles', users.slice(0, clampLimit(users.length))),
     blocks: (user) => worker.call('blocks', user),
+    presence: (user, of, mostMembers) =>
+      worker.call('presence', { user, of: of.slice(0, clampLimit(of.length)), mostMembers }),
+    onlineAfter: (user, limit) => worker.call('onlineAfter', { user, limit: clampLimit(limit) }),
     findCommand: (conversation, id) => worker.call('findCommand', { conversation, id }),
     close: () => worker.close(),
   };

@@ -14,7 +14,8 @@ import {
   type UserId,
 } from '../schemas/ids.ts';
 import { logId, type LogId } from '../schemas/position.ts';
-import { conversationStream, receiptsStream, userStream, type StreamName } from '../schemas/streams.ts';
+import type { Availability } from '../schemas/presence-events.ts';
+import { conversationStream, presenceStream, receiptsStream, userStream, type StreamName } from '../schemas/streams.ts';
 import type { FollowedBatch } from './read-model.ts';
 
 const sixteenBytes = (): string => Buffer.from(randomBytes(16)).toString('base64url');
@@ -207,6 +208,18 @@ export class Story {
   ): void {
     const settings = { conversationId, mutedUntil, pinned, archivedAt };
     this.record(userStream(user), { type: 'chat-settings-changed', commandId: newCommandId(), ...settings });
+  }
+
+  online(user: UserId): void {
+    this.record(presenceStream(user), { type: 'came-online' });
+  }
+
+  offline(user: UserId, lastSeen: number): void {
+    this.record(presenceStream(user), { type: 'went-offline', lastSeen });
+  }
+
+  announce(user: UserId, availability: Availability, text: string | null = null): void {
+    this.record(presenceStream(user), { type: 'status-announced', availability, text });
   }
 
   erase(user: UserId): void {

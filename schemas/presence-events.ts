@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { wellFormed } from './content.ts';
 
+export const availability = z.enum(['available', 'away', 'busy']);
+export type Availability = z.infer<typeof availability>;
+
 export const cameOnline = z.strictObject({ type: z.literal('came-online') });
 
 export const wentOffline = z.strictObject({
@@ -11,7 +14,7 @@ export const wentOffline = z.strictObject({
 
 export const statusAnnounced = z.strictObject({
   type: z.literal('status-announced'),
-  availability: z.enum(['available', 'away', 'busy']),
+  availability,
   /** Personal; null when the user's key is gone. */
   text: wellFormed.max(500).nullable(),
 });
