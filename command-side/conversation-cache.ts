@@ -6,6 +6,7 @@ import {
 } from '../domain/conversation-snapshot.ts';
 import { evolve, foldConversation } from '../domain/evolve-conversation.ts';
 import { isConversationEvent } from '../domain/fold.ts';
+import { answersIn } from '../domain/id-window.ts';
 import type { ConversationId } from '../schemas/ids.ts';
 import { conversationStream } from '../schemas/streams.ts';
 import { streamCache, type StreamCache, type StreamCacheDeps, type StreamTip } from './stream-cache.ts';
@@ -29,8 +30,7 @@ export const conversationCache = (
       toSnapshot: conversationToSnapshot,
       fromSnapshot: conversationFromSnapshot,
       // Beside its ids a conversation costs about as much as a few of them, and its members one each.
-      weightOf: (state) =>
-        state === undefined ? 8 : 8 + state.window.settled.size + state.window.fresh.length + state.members.size,
+      weightOf: (state) => (state === undefined ? 8 : 8 + answersIn(state.window) + state.members.size),
     },
     mostIds,
   );

@@ -1,4 +1,5 @@
 import { isUserEvent } from '../domain/fold.ts';
+import { answersIn } from '../domain/id-window.ts';
 import {
   userSettingsCodeVersion,
   userSettingsFromSnapshot,
@@ -23,9 +24,7 @@ export const userSettingsCache = (deps: StreamCacheDeps, mostWeight = 100_000): 
       toSnapshot: userSettingsToSnapshot,
       fromSnapshot: userSettingsFromSnapshot,
       weightOf: (state) =>
-        state === undefined
-          ? 2
-          : 2 + state.window.settled.size + state.window.fresh.length + (state.blocked.size + state.chats.size) / 2,
+        state === undefined ? 2 : 2 + answersIn(state.window) + (state.blocked.size + state.chats.size) / 2,
     },
     mostWeight,
   );

@@ -7,7 +7,7 @@ import { decide } from './decide-conversation.ts';
 import { evolve, foldConversation } from './evolve-conversation.ts';
 import { added, deleted, given, idAt, mac, recorded, recordedAt, removed, roleChanged, sent } from './given.ts';
 import { startedGroup, stateOf, user } from './given.ts';
-import { findId } from './id-window.ts';
+import { findId, lastArrived } from './id-window.ts';
 import { evolveMembership, foldMembership } from './membership.ts';
 import { defaultLimits } from '../schemas/limits.ts';
 
@@ -84,7 +84,7 @@ describe('the answer to a command', () => {
   test('of a send has its seq', () => {
     const [start, message] = recorded(group, sent(bob));
     const { state } = stateOf(foldConversation(missing, start && message ? [start, message] : []));
-    expect(state?.window.fresh.at(-1)).toMatchObject({ by: bob, seq: 1, chain: 'link 1' });
+    expect(state && lastArrived(state.window)).toMatchObject({ by: bob, seq: 1, chain: 'link 1' });
   });
 });
 
@@ -117,5 +117,5 @@ test('a snapshot of a long conversation gives back the same state, and the fold 
 test('an event that is only staged has no link yet', () => {
   const { state } = given(group);
   const event = sent(ann)({ commandId: idAt(9), idTimeMax: 9, mac, seq: 0 });
-  expect(evolve(state, event, { revision: 1, time: 9, link: null }).window.fresh.at(-1)?.chain).toBe('');
+  expect(lastArrived(evolve(state, event, { revision: 1, time: 9, link: null }).window)?.chain).toBe('');
 });

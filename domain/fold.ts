@@ -1,5 +1,6 @@
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import { eventTypes, type ParleyEvent, type RecordedEvent } from '../schemas/events.ts';
+import type { PresenceEvent } from '../schemas/presence-events.ts';
 import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
 import type { Folded } from './conversation.ts';
@@ -13,6 +14,8 @@ export const isConversationEvent = (event: ParleyEvent): event is ConversationEv
   eventTypes[event.type].stream === 'conversation';
 export const isReceiptsEvent = (event: ParleyEvent): event is ReceiptsEvent =>
   eventTypes[event.type].stream === 'receipts';
+export const isPresenceEvent = (event: ParleyEvent): event is PresenceEvent =>
+  eventTypes[event.type].stream === 'presence';
 export const isUserEvent = (event: ParleyEvent): event is UserEvent => eventTypes[event.type].stream === 'user';
 
 /** Folds events of one stream, which follow `from.revision` without a hole. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { timeOfUuid, type CommandId } from '../schemas/ids.ts';
 import type { FirstAnswer } from './conversation.ts';
 import { idAt, mac, user } from './given.ts';
-import { addId, emptyIdWindow, findId, holdsAllSince, type IdWindow } from './id-window.ts';
+import { addId, answersIn, emptyIdWindow, findId, holdsAllSince, type IdWindow } from './id-window.ts';
 
 const by = user('ann');
 const answer = (id: CommandId): FirstAnswer => ({ id, by, mac, seq: undefined, time: 0, chain: '' });
@@ -99,7 +99,7 @@ describe('the window of ids', () => {
 
   test('is bounded, and ids that come in the order of their times need no look-up', () => {
     const window = windowOf(Array.from({ length: 10_000 }, (_, at) => idAt(at)));
-    expect(window.settled.size + window.fresh.length).toBeLessThanOrEqual(2_250);
+    expect(answersIn(window)).toBeLessThanOrEqual(2_250);
     expect(findId(window, idAt(7_999, 1))).toBe('new');
     expect(findId(window, idAt(10_000))).toBe('new');
     expect(findId(window, idAt(0))).toBe('unknown');
@@ -109,7 +109,7 @@ describe('the window of ids', () => {
     const ahead = Array.from({ length: 5_000 }, (_, at) => idAt(1_000_000 + at));
     const behind = Array.from({ length: 5_000 }, (_, at) => idAt(at));
     const window = windowOf([...ahead, ...behind]);
-    expect(window.settled.size + window.fresh.length).toBeLessThanOrEqual(4_250);
+    expect(answersIn(window)).toBeLessThanOrEqual(4_250);
     expect(findId(window, ahead[4_999] ?? idAt(0))).toHaveProperty('known');
     expect(findId(window, ahead[0] ?? idAt(0))).toBe('unknown');
     expect(findId(window, behind[4_999] ?? idAt(0))).toHaveProperty('known');

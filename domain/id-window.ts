@@ -10,7 +10,7 @@ interface Answered {
  * The ids a stream remembers: at least the `size` newest by arrival and the `size` greatest by id time. Whatever
  * was dropped has a time of at most `droppedTimeMax`, so an id with a later time that is not here was never seen.
  *
- * Immutable: staged and cached states share their parts. Adding copies only the few `fresh` answers.
+ * Immutable: staged and cached states share their parts, so adding copies nothing.
  */
 export interface IdWindow<Answer extends Answered = FirstAnswer> {
   readonly size: number;
@@ -22,8 +22,15 @@ export interface IdWindow<Answer extends Answered = FirstAnswer> {
   readonly droppedTimeMax: number;
   /** In order of arrival, all before `fresh`. */
   readonly settled: ReadonlyMap<CommandId, Answer>;
-  /** In order of arrival; holds the newest. */
-  readonly fresh: readonly Answer[];
+  /** The newest, and before it those that arrived since the last settling. */
+  readonly fresh: Fresh<Answer> | undefined;
+}
+
+interface Fresh<Answer> {
+  readonly answer: Answer;
+  readonly before: Fresh<Answer> | undefined;
+  /** With those before it. */
+  readonly count: number;
 }
 
 /** `unknown`: the id may be one of those dropped, so it has to be looked up. */
@@ -35,29 +42,59 @@ export const emptyIdWindow = <Answer extends Answered = FirstAnswer>(size = idWi
   idTimeMax: 0,
   droppedTimeMax: -1,
   settled: new Map(),
-  fresh: [],
+  fresh: undefined,
 });
 
 export const findId = <Answer extends Answered>(window: IdWindow<Answer>, id: CommandId): IdFound<Answer> => {
   const time = timeOfUuid(id);
   if (time > window.idTimeMax) return 'new';
-  const known = window.settled.get(id) ?? window.fresh.find((answer) => answer.id === id);
+  const known = window.settled.get(id) ?? findFresh(window, id);
   if (known !== undefined) return { known };
   return time > window.droppedTimeMax ? 'new' : 'unknown';
 };
 
-export const lastArrived = (window: IdWindow): FirstAnswer | undefined => window.fresh.at(-1);
+const findFresh = <Answer extends Answered>({ fresh }: IdWindow<Answer>, id: CommandId): Answer | undefined => {
+  for (let at = fresh; at !== undefined; at = at.before) if (at.answer.id === id) return at.answer;
+  return undefined;
+};
+
+/** In order of arrival. */
+export const freshOf = <Answer extends Answered>({ fresh }: IdWindow<Answer>): Answer[] => {
+  const answers: Answer[] = [];
+  for (let at = fresh; at !== undefined; at = at.before) answers.push(at.answer);
+  return answers.reverse();
+};
+
+/** How many answers the window holds. */
+export const answersIn = ({ settled, fresh }: IdWindow<Answered>): number => settled.size + (fresh?.count ?? 0);
+
+export const lastArrived = ({ fresh }: IdWindow): FirstAnswer | undefined => fresh?.answer;
+
+/** Puts answers that were fresh, in order of arrival, into a window of settled ones. */
+export const withFresh = <Answer extends Answered>(
+  window: Omit<IdWindow<Answer>, 'fresh'>,
+  answers: readonly Answer[],
+): IdWindow<Answer> => ({
+  ...window,
+  fresh: answers.reduce<Fresh<Answer> | undefined>(behind, undefined),
+});
+
+const behind = <Answer>(before: Fresh<Answer> | undefined, answer: Answer): Fresh<Answer> => ({
+  answer,
+  before,
+  count: (before?.count ?? 0) + 1,
+});
 
 export const addId = <Answer extends Answered>(window: IdWindow<Answer>, answer: Answer): IdWindow<Answer> => {
   const { size, arrivals, idTimeMax, droppedTimeMax, settled, fresh } =
-    window.fresh.length < window.size / 8 ? window : settle(window);
+    (window.fresh?.count ?? 0) < window.size / 8 ? window : settle(window);
   return {
     size,
     arrivals: arrivals + 1,
     idTimeMax: Math.max(idTimeMax, timeOfUuid(answer.id)),
     droppedTimeMax,
     settled,
-    fresh: [...fresh, answer],
+    fresh: behind(fresh, answer),
   };
 };
 
@@ -70,7 +107,7 @@ export const holdsAllSince = ({ arrivals, size }: Pick<IdWindow, 'arrivals' | 's
  * Ids compare as their times do, for the time stands first and in hexadecimal of a fixed length.
  */
 const settle = <Answer extends Answered>(window: IdWindow<Answer>): IdWindow<Answer> => {
-  const answers = [...window.settled.values(), ...window.fresh];
+  const answers = [...window.settled.values(), ...freshOf(window)];
   const surplus = answers.length - window.size;
   const leastOfGreatest = answers.map(({ id }) => id).sort()[Math.max(0, surplus)] ?? '';
   const settled = new Map<CommandId, Answer>();
@@ -79,5 +116,5 @@ const settle = <Answer extends Answered>(window: IdWindow<Answer>): IdWindow<Ans
     if (arrival >= surplus || answer.id >= leastOfGreatest) settled.set(answer.id, answer);
     else droppedTimeMax = Math.max(droppedTimeMax, timeOfUuid(answer.id));
   }
-  return { ...window, settled, fresh: [], droppedTimeMax };
+  return { ...window, settled, fresh: undefined, droppedTimeMax };
 };

@@ -1,24 +1,27 @@
 import type { ConversationId, UserId } from '../schemas/ids.ts';
-import type { IdWindow } from './id-window.ts';
+import { freshOf, withFresh, type IdWindow } from './id-window.ts';
 import type { ChatSettings, SavedAnswer, UserSettings } from './user-settings.ts';
 
 /** Raise it whenever the form below or what `evolveUserSettings` makes of an event changes. */
-export const userSettingsCodeVersion = 1;
+export const userSettingsCodeVersion = 2;
 
 interface Form {
   readonly chats: readonly (readonly [ConversationId, ChatSettings])[];
   readonly blocked: readonly UserId[];
   readonly erased: boolean;
-  readonly window: Omit<IdWindow<SavedAnswer>, 'settled'> & { readonly settled: readonly SavedAnswer[] };
+  readonly window: Omit<IdWindow<SavedAnswer>, 'settled' | 'fresh'> &
+    Readonly<Record<'settled' | 'fresh', readonly SavedAnswer[]>>;
 }
 
 /** The state for a `Snapshot` of `userSettingsCodeVersion`; it holds no personal data. */
 export const userSettingsToSnapshot = ({ chats, blocked, erased, window }: UserSettings): string => {
+  const { size, arrivals, idTimeMax, droppedTimeMax } = window;
+  const [settled, fresh] = [[...window.settled.values()], freshOf(window)];
   const form: Form = {
     chats: [...chats],
     blocked: [...blocked],
     erased,
-    window: { ...window, settled: [...window.settled.values()] },
+    window: { size, arrivals, idTimeMax, droppedTimeMax, settled, fresh },
   };
   return JSON.stringify(form);
 };
@@ -26,6 +29,7 @@ export const userSettingsToSnapshot = ({ chats, blocked, erased, window }: UserS
 /** For a state of `userSettingsCodeVersion` whose checksum is right: such a one was made above, as the type says. */
 export const userSettingsFromSnapshot = (state: string): UserSettings => {
   const { chats, blocked, erased, window } = JSON.parse(state) as Form;
+  const { fresh, ...rest } = window;
   const settled = new Map(window.settled.map((answer) => [answer.id, answer]));
-  return { chats: new Map(chats), blocked: new Set(blocked), erased, window: { ...window, settled } };
+  return { chats: new Map(chats), blocked: new Set(blocked), erased, window: withFresh({ ...rest, settled }, fresh) };
 };

@@ -1,6 +1,6 @@
 import { reject } from '../schemas/errors.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
-import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
+import type { CommandId, ConversationId, DeviceId, Seq, UserId } from '../schemas/ids.ts';
 import { mostBlocked } from '../schemas/limits.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
 import type { Folded } from './conversation.ts';
@@ -45,6 +45,8 @@ export type UserCommand = { readonly id: CommandId; readonly by: UserId } & (
       readonly seq: Seq | undefined;
     }
   | { readonly type: 'block' | 'unblock'; readonly user: UserId }
+  /** null: of every device. */
+  | { readonly type: 'sign-out'; readonly deviceId: DeviceId | null }
   | {
       readonly type: 'change-profile';
       readonly profile: NonNullable<Extract<UserEvent, { type: 'profile-changed' }>['profile']>;
@@ -64,6 +66,8 @@ const beginning: UserSettings = {
 const equal = (one: ChatSettings, other: ChatSettings): boolean =>
   one.mutedUntil === other.mutedUntil && one.pinned === other.pinned && one.archivedAt === other.archivedAt;
 
+const aboutSessions = (device: DeviceId | null): string => (device === null ? 'all sessions' : `sessions of ${device}`);
+
 export const aboutCommand = (command: UserCommand): string => {
   switch (command.type) {
     case 'change-chat-settings':
@@ -73,6 +77,8 @@ export const aboutCommand = (command: UserCommand): string => {
       return `${command.type} ${command.user}`;
     case 'change-profile':
       return 'profile';
+    case 'sign-out':
+      return aboutSessions(command.deviceId);
     default:
       return command satisfies never;
   }
@@ -93,8 +99,9 @@ export const aboutEvent = (event: UserEvent): string | undefined => {
       return `save ${event.contact}`;
     case 'contact-removed':
       return `remove ${event.contact}`;
-    case 'user-registered':
     case 'sessions-ended':
+      return aboutSessions(event.deviceId);
+    case 'user-registered':
     case 'user-disabled':
     case 'user-erased':
       return undefined;
@@ -182,6 +189,8 @@ export const decideUserSettings = (before: UserSettings = beginning, command: Us
       return decided({ type: 'user-unblocked', commandId, blocked: command.user });
     case 'change-profile':
       return decided({ type: 'profile-changed', commandId, profile: command.profile });
+    case 'sign-out':
+      return decided({ type: 'sessions-ended', commandId, deviceId: command.deviceId, reason: 'signed-out' });
     default:
       return command satisfies never;
   }
