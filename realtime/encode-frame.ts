@@ -8,8 +8,9 @@ import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
 import type { KnownMembership } from './memberships.ts';
+import { textFrame } from './text-frame.ts';
 
-export const encodeFrame = (frame: ServerFrame): Buffer => Buffer.from(JSON.stringify(frame));
+export const encodeFrame = (frame: ServerFrame): Buffer => textFrame(JSON.stringify(frame));
 
 /** What a command's answer repeats: its id under the name it came with; a mark has none. */
 export type AnsweredId =
@@ -23,7 +24,7 @@ export const answeredIdOf = (command: Command): AnsweredId => {
 
 /** JSON leaves out the `seq` of what is no send. */
 export const doneFrame = (id: AnsweredId, { type, ...done }: Done): Buffer =>
-  Buffer.from(JSON.stringify({ type, ...id, ...done }));
+  textFrame(JSON.stringify({ type, ...id, ...done }));
 
 export const rejectedFrame = (id: AnsweredId, rejection: Rejection): Buffer =>
   encodeFrame({ type: 'rejected', ...id, retry: errors[rejection.code].retry, ...rejection });

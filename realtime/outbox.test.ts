@@ -6,6 +6,9 @@ import { expect, test } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { FlushTurn } from './flush-turn.ts';
 import { Outbox } from './outbox.ts';
+import { textFrame } from './text-frame.ts';
+
+const message = textFrame('x'.repeat(1_024));
 
 /** A connection whose peer takes one write at a time, when the test says so. */
 class SlowConnection extends Duplex {
@@ -62,7 +65,7 @@ test('N7: a peer that takes what waits for it piece by piece is seen to make pro
   const ws = await connected(connection);
   const outbox = new Outbox(ws, connection, new FlushTurn(() => undefined));
   try {
-    for (let i = 0; i < 1_024; i++) outbox.push(Buffer.alloc(1_024));
+    for (let i = 0; i < 1_024; i++) outbox.push(message);
     while (outbox.unsentBytes > 0) {
       if (connection.writes.length === 0) await once(connection, 'held');
       expect(outbox.madeProgress()).toBe(false);
@@ -84,7 +87,7 @@ test('what waits when the socket is closed goes out before the close frame', asy
   const connection = new SlowConnection();
   const ws = await connected(connection);
   const outbox = new Outbox(ws, connection, new FlushTurn(() => undefined));
-  for (let i = 0; i < 256; i++) outbox.push(Buffer.alloc(1_024));
+  for (let i = 0; i < 256; i++) outbox.push(message);
   outbox.flush();
   outbox.flushAll();
   ws.close();

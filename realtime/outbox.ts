@@ -8,9 +8,10 @@ const drainedBytes = outboxBytes / 4;
 /** Handed to the socket at once: what a slow peer has to take for its progress to be seen. */
 const sliceBytes = 64 * 1024;
 
-const asText = { binary: false } as const;
-
-/** The frames on their way to one socket, in order. Who fills it looks at `full` first. */
+/**
+ * The frames on their way to one socket, in order, each with its header (text-frame.ts). Who fills it looks at `full`
+ * first. They go to the connection beside `ws`, which writes its own frames to it whole and at once.
+ */
 export class Outbox implements Flushable {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
@@ -84,14 +85,12 @@ export class Outbox implements Flushable {
     return slice;
   }
 
-  #write(frames: Buffer[]): void {
-    const last = frames.pop();
-    if (last === undefined) return;
+  #write(frames: readonly Buffer[]): void {
+    const [first] = frames;
+    // Nothing follows a close frame.
+    if (first === undefined || this.#ws.readyState !== this.#ws.OPEN) return;
     this.#isWriting = true;
-    this.#socket.cork();
-    for (const frame of frames) this.#ws.send(frame, asText);
-    this.#ws.send(last, asText, this.#onWritten);
-    this.#socket.uncork();
+    this.#socket.write(frames.length === 1 ? first : Buffer.concat(frames), this.#onWritten);
   }
 
   #written(): void {
