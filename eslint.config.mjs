@@ -1,6 +1,6 @@
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
-import { house, impureGlobals, processBelongsToMain, pureSyntax } from './eslint.imports.ts';
+import { house, impureGlobals, nodeGlobals, processBelongsToMain, pureSyntax } from './eslint.imports.ts';
 
 const tests = ['tests/**', 'bench/**', '**/*.test.ts', '**/*.contract.ts'];
 
@@ -42,5 +42,10 @@ export default defineConfig(
       'no-restricted-globals': ['error', ...impureGlobals],
       'no-restricted-syntax': ['error', ...pureSyntax],
     },
+  },
+  {
+    files: ['client/**/*.ts'],
+    ignores: ['client/file-*.ts', ...tests],
+    rules: { 'no-restricted-globals': ['error', ...nodeGlobals] },
   },
 );

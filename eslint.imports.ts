@@ -48,6 +48,9 @@ const allowedFolders: Readonly<Record<string, readonly string[]>> = {
   web: ['client', 'schemas'],
 };
 
+/** The client runs in browsers too; only these files of it are for Node. */
+const isForNode = (file: string): boolean => posix.basename(file).startsWith('file-');
+
 /** Folders that name their packages; the others take what package.json has. */
 const allowedPackages: Readonly<Record<string, readonly string[]>> = { schemas: ['zod'], domain: [], client: [] };
 
@@ -77,6 +80,8 @@ const objection = (file: string, specifier: string): string | undefined => {
   }
   if (isBuiltin(specifier)) {
     if (isPure(file)) return 'Pure files import nothing of the platform: time, ids and bytes come in as data.';
+    if (folderOf(file) === 'client' && !isForNode(file))
+      return 'client/ runs in browsers: only its file-*.ts import node:*.';
     if (/^(node:)?process$/.test(specifier)) return 'The process belongs to main/ and cli/ alone.';
     return undefined;
   }
@@ -144,6 +149,10 @@ export const pureSyntax = [
   say("CallExpression[callee.name='Date']", 'Pure files have no clock: time comes in as data.'),
   say(member('Math', 'random'), 'Pure files have no randomness: it comes in as data.'),
 ];
+export const nodeGlobals = ['process', 'Buffer', 'global', 'setImmediate', 'clearImmediate'].map((name) => ({
+  name,
+  message: 'client/ runs in browsers: what only Node has is for its file-*.ts.',
+}));
 export const impureGlobals = [
   ...['setTimeout', 'setInterval', 'setImmediate', 'performance', 'crypto', 'fetch', 'console'],
   ...['process', 'Buffer', 'global', 'globalThis', 'require'],

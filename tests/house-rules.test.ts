@@ -48,6 +48,10 @@ describe('imports that cross the house', () => {
     ['realtime/session.ts', 'node:process'],
     ['client/client.ts', '../domain/decide.ts'],
     ['client/client.ts', 'ws'],
+    ['client/client.ts', 'zod'],
+    ['client/client.ts', 'node:crypto'],
+    ['client/client.ts', 'fs'],
+    ['client/file-storage.ts', '../event-log/codec.ts'],
     ['web/app.ts', '../realtime/session.ts'],
     ['command-side/gateway.ts', '../tests/say-last.ts'],
     ['main/embedded.ts', '../event-log/event-log.contract.ts'],
@@ -112,6 +116,15 @@ describe('what a file may reach for', () => {
       for (const file of ['main/planted.ts', 'cli/planted.ts', 'bench/planted.ts', 'realtime/planted.test.ts']) {
         expect(await rulesBrokenBy(file, planted)).toEqual([]);
       }
+    },
+  );
+
+  test.each(['process.pid', 'Buffer.from([])', 'setImmediate(() => 1)'])(
+    'the client runs in browsers: %s is for its file-*.ts alone',
+    async (code) => {
+      const planted = `export const planted = () => ${code};`;
+      expect(await rulesBrokenBy('client/planted.ts', planted)).toEqual(['no-restricted-globals']);
+      expect(await rulesBrokenBy('client/file-storage.ts', planted)).toEqual([]);
     },
   );
 

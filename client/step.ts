@@ -1,0 +1,253 @@
+import type { ServerFrame, ServerFrameOf } from '../schemas/frames.ts';
+import type { MemberView, MessageView } from '../schemas/views.ts';
+import { isAccountNews, takeConversation, takeMembers, takeMembership, takeSettings, takeView } from './chats.ts';
+import {
+  closed,
+  connectionWakesAt,
+  hear,
+  hurry,
+  open,
+  openNumber,
+  restUntil,
+  tickConnection,
+  welcomed,
+} from './connection.ts';
+import { emit, keys, storeAccount, type Answer, type Core, type Moment, type Read, type ReadResult } from './core.ts';
+import { flushMarks, markRejected, marksWakeAt, takeMarked, takeReceipts, wantRead } from './marks.ts';
+import { messageOfFrame, messageOfView } from './messages.ts';
+import { complete, discard, enqueue, flushOutbox, outboxWakesAt, rejected } from './outbox.ts';
+import { flushReads, readDone, readFailed, readsWakeAt, startRead } from './reads-due.ts';
+import type { Draft } from './state.ts';
+import { changeMessage, fillHoles, hideAuthor, isWhole, place, showAuthor, takeHistory, takePage } from './timeline.ts';
+
+/** What happens to a client. */
+export type Input =
+  | { readonly type: 'tick' }
+  /** The network is back, as far as the platform knows. */
+  | { readonly type: 'hurry' }
+  | { readonly type: 'command'; readonly key: string; readonly draft: Draft }
+  | { readonly type: 'discard'; readonly key: string }
+  | { readonly type: 'mark-read'; readonly conversationId: string; readonly seq: number }
+  | { readonly type: 'frame'; readonly number: number; readonly frame: ServerFrame }
+  | { readonly type: 'closed'; readonly number: number; readonly code: number; readonly reason: string }
+  | { readonly type: 'read-done'; readonly read: Read; readonly result: ReadResult }
+  /** What the application read: pages of history and members. */
+  | { readonly type: 'history'; readonly conversationId: string; readonly messages: readonly MessageView[] }
+  | { readonly type: 'members'; readonly conversationId: string; readonly members: readonly MemberView[] };
+
+/** Takes in what happened. Deterministic: time, chance and everything from outside come with the input. */
+export const step = (core: Core, input: Input, moment: Moment): void => {
+  take(core, input, moment);
+  flushOutbox(core, moment);
+  flushMarks(core, moment.now);
+  for (const conversationId of core.touched) emit(core, 'chat', { conversationId });
+  core.touched.clear();
+};
+
+/** When a tick is due, if nothing happens before. */
+export const wakesAt = (core: Core): number =>
+  Math.min(connectionWakesAt(core), outboxWakesAt(core), marksWakeAt(core), readsWakeAt(core));
+
+const take = (core: Core, input: Input, moment: Moment): void => {
+  switch (input.type) {
+    case 'tick':
+      tickConnection(core, moment);
+      flushReads(core, moment.now);
+      break;
+    case 'hurry':
+      hurry(core, moment);
+      break;
+    case 'command':
+      enqueue(core, input.key, input.draft);
+      break;
+    case 'discard':
+      discard(core, input.key);
+      break;
+    case 'mark-read': {
+      const chat = core.state.chats.get(input.conversationId);
+      if (chat !== undefined) wantRead(core, chat, input.seq);
+      break;
+    }
+    case 'frame':
+      if (hear(core, input.number, moment.now)) takeFrame(core, input.frame, moment);
+      break;
+    case 'closed':
+      closed(core, input.number, input.code, input.reason, moment);
+      break;
+    case 'read-done':
+      takeRead(core, input.read, input.result, moment);
+      break;
+    case 'history':
+      takeHistory(core, input.conversationId, input.messages.map(messageOfView));
+      break;
+    case 'members':
+      takeMembers(core, input.conversationId, input.members);
+  }
+};
+
+/** A frame of a type unknown here is passed over: the server may be newer. */
+const takeFrame = (core: Core, frame: ServerFrame, moment: Moment): void => {
+  switch (frame.type) {
+    case 'welcome':
+      welcomed(core, frame, moment);
+      break;
+    case 'accepted':
+      takeAccepted(core, frame);
+      break;
+    case 'saved':
+      takeSaved(core, frame);
+      break;
+    case 'marked':
+      takeMarked(core, frame);
+      break;
+    case 'rejected':
+      if (frame.messageId === undefined && frame.commandId === undefined) markRejected(core, frame, moment);
+      else rejected(core, frame, moment);
+      break;
+    case 'conversation':
+      takeConversation(core, frame);
+      break;
+    case 'member-added':
+    case 'member-removed':
+    case 'member-left':
+    case 'role-changed':
+    case 'renamed':
+      takeMembership(core, frame);
+      break;
+    case 'message':
+      takeMessage(core, frame);
+      break;
+    case 'edited':
+    case 'deleted':
+      changeMessage(core, frame);
+      break;
+    case 'receipts':
+      takeReceipts(core, frame);
+      break;
+    case 'chat-settings':
+      if (isAccountNews(core, frame)) takeSettings(core, frame);
+      break;
+    case 'blocked':
+      if (isAccountNews(core, frame)) hideAuthor(core, frame.userId);
+      break;
+    case 'unblocked':
+      if (isAccountNews(core, frame)) showAuthor(core, frame.userId);
+      break;
+    case 'synced':
+      takeSynced(core, frame);
+      break;
+    case 'waiting':
+      emit(core, 'connection', { status: 'waiting', for: frame.for });
+      break;
+    case 'reset':
+      startAnew(core, frame.reason, moment);
+      break;
+    case 'profile':
+    case 'pong':
+    case 'error':
+      break;
+  }
+};
+
+const answerOf = (frame: Partial<Answer> & Pick<Answer, 'time'>): Answer => ({
+  conversationId: null,
+  seq: null,
+  chain: null,
+  readAfter: null,
+  ...frame,
+});
+
+const takeAccepted = (core: Core, frame: ServerFrameOf<'accepted'>): void => {
+  const { messageId, commandId, conversationId, seq, time, chain, readAfter } = frame;
+  const waiting = core.state.byId.get(messageId ?? commandId ?? '');
+  if (waiting === undefined) return;
+  const { draft, id } = waiting.item;
+  complete(core, waiting, answerOf({ conversationId, time, chain, readAfter, ...(seq !== undefined && { seq }) }));
+  if (draft.type !== 'send' || seq === undefined) return;
+  const by = core.state.account.userId ?? '';
+  const replyTo = draft.replyTo ?? null;
+  const said = { seq, messageId: id, by, time, version: 0, state: 'shown', content: draft.content, replyTo } as const;
+  place(core, conversationId, said);
+};
+
+/** Of ours it comes after a resume; if its answer was lost, it is the answer. */
+const takeMessage = (core: Core, frame: ServerFrameOf<'message'>): void => {
+  const { conversationId, messageId, seq, time, by } = frame;
+  const waiting = by === core.state.account.userId ? core.state.byId.get(messageId) : undefined;
+  if (waiting !== undefined) complete(core, waiting, answerOf({ conversationId, seq, time }));
+  place(core, conversationId, messageOfFrame(frame));
+};
+
+const takeSaved = (core: Core, { commandId, time, chain, readAfter }: ServerFrameOf<'saved'>): void => {
+  const waiting = core.state.byId.get(commandId);
+  // What it changed comes as a frame of its own, to all our devices.
+  if (waiting !== undefined) complete(core, waiting, answerOf({ time, chain, readAfter }));
+};
+
+const takeSynced = (core: Core, { cursor, caughtUp }: ServerFrameOf<'synced'>): void => {
+  const { state } = core;
+  storeAccount(core, { ...state.account, cursor });
+  if (!caughtUp || state.connection.phase !== 'open') return;
+  const { connection } = state;
+  if (!connection.caughtUp) {
+    state.connection = { ...connection, caughtUp: true };
+    emit(core, 'connection', { status: 'live' });
+    refreshChats(core);
+  }
+  fillHoles(core);
+};
+
+/** What no frame says, and counts of what is not held. One of an earlier connection may be under way and miss something. */
+const refreshChats = (core: Core): void => {
+  const { cursor, chatsAsOf } = core.state.account;
+  startRead(core, { name: 'chats', after: chatsAsOf, asOf: cursor });
+};
+
+/** Everything that came from the server is void. What we have to say is not. */
+const startAnew = (core: Core, reason: string, { now }: Moment): void => {
+  const { state } = core;
+  for (const [id, chat] of state.chats) {
+    for (const { seq } of chat.held) core.changes.set(keys.message(id, seq), null);
+    core.changes.set(keys.chat(id), null);
+  }
+  for (const kept of [state.chats, state.holding, state.ahead, state.marksDue, state.readsDue, core.touched])
+    kept.clear();
+  storeAccount(core, { ...state.account, cursor: null, chatsAsOf: null });
+  emit(core, 'reset', { reason });
+  const number = openNumber(core);
+  if (number !== undefined) open(core, number, now);
+};
+
+const takeRead = (core: Core, read: Read, result: ReadResult, moment: Moment): void => {
+  if (read.name === 'probe') {
+    if (!result.ok && result.code === 'unauthenticated') emit(core, 'unauthenticated', { message: result.code });
+    if (!result.ok) restUntil(core, moment.now + result.retryAfterMs);
+    return;
+  }
+  if (!result.ok && result.code === 'cursor_unusable' && read.name === 'chats') {
+    storeAccount(core, { ...core.state.account, chatsAsOf: null });
+    refreshChats(core);
+    return;
+  }
+  // A conversation that is not ours any more is not asked for again: its frames say so.
+  if (!result.ok && (result.code === 'conversation_not_found' || !isRetried(result.code))) readDone(core, read);
+  else if (!result.ok) readFailed(core, read, result, moment);
+  else takeAnswer(core, read, result, moment);
+};
+
+const isRetried = (code: string): boolean => code !== 'invalid' && code !== 'route_not_found';
+
+const takeAnswer = (core: Core, read: Read, result: ReadResult & { ok: true }, moment: Moment): void => {
+  if (result.name === 'chats') {
+    readDone(core, read);
+    if (read.name === 'chats') storeAccount(core, { ...core.state.account, chatsAsOf: read.asOf });
+    for (const chat of result.chats) takeView(core, chat);
+  } else if (result.name === 'messages' && read.name === 'messages') {
+    const { conversationId, after } = read;
+    takePage(core, conversationId, after, result.messages.map(messageOfView));
+    // The read models follow the log a little behind it.
+    if (!isWhole(core, conversationId))
+      readFailed(core, read, { ok: false, code: 'read_model_behind', retryAfterMs: 0 }, moment);
+    else readDone(core, read);
+  }
+};
