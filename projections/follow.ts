@@ -25,9 +25,10 @@ export interface Follower extends Progress {
   close(): Promise<void>;
 }
 
-const batchEvents = 500;
+/** A busy conversation's row is written once a batch, so a batch holds what comes within the moment below. */
+const batchEvents = 2_000;
 /** How long events wait for others to share their transaction, unless somebody waits for them. */
-const gatherMs = 50;
+const gatherMs = 100;
 const firstPauseMs = 100;
 const longestPauseMs = 5_000;
 /** A position beyond the log's end may only be one that this log's process has not heard of yet. */
@@ -48,19 +49,21 @@ export const follow = (deps: FollowDeps): Follower => {
 
   /** Joins what comes within a moment. What lies in the next epoch's log comes back beside it, for a later batch. */
   const gather = async (tail: Tail, first: TailBatch): Promise<readonly [TailBatch, TailBatch | undefined]> => {
-    let batch = first;
+    const events = [...first.events];
+    let last = first;
     const until = clock.monotonic() + gatherMs;
-    while (batch.events.length > 0 && batch.events.length < batchEvents) {
+    while (events.length > 0 && events.length < batchEvents) {
       const more = tail.pullNow();
       if (more !== undefined) {
-        if (more.log !== batch.log) return [batch, more];
-        batch = { ...more, events: [...batch.events, ...more.events] };
+        if (more.log !== last.log) return [{ ...last, events }, more];
+        events.push(...more.events);
+        last = more;
         continue;
       }
       const left = until - clock.monotonic();
       if (left <= 0 || isStopping() || !(await progress.calm(left))) break;
     }
-    return [batch, undefined];
+    return [{ ...last, events }, undefined];
   };
 
   const apply = async (batch: TailBatch, before: AppliedPosition | undefined): Promise<AppliedPosition> => {
