@@ -1,7 +1,7 @@
 import type { FirstAnswer } from '../domain/conversation.ts';
 import type { Marks } from '../domain/receipts.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
-import { slotOf, type ConversationId, type Seq } from '../schemas/ids.ts';
+import { slotOf, type ConversationId, type Seq, type UserId } from '../schemas/ids.ts';
 import { encodeReadAfter, type LogPosition } from '../schemas/position.ts';
 import type { CommandAnswer } from './command-gateway.ts';
 
@@ -77,4 +77,9 @@ export const markedAs = (
     time,
     readAfter: readAfter(position, [slotOf(conversationId)]),
   },
+});
+
+export const announcedAs = (user: UserId, time: number, position: LogPosition): CommandAnswer => ({
+  ok: true,
+  done: { type: 'announced', time, readAfter: readAfter(position, [slotOf(user)]) },
 });

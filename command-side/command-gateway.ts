@@ -43,7 +43,14 @@ export interface Marked {
   readonly readAfter: string;
 }
 
-export type Done = Accepted | Saved | Marked;
+/** The caller's status, as others see it now. */
+export interface Announced {
+  readonly type: 'announced';
+  readonly time: number;
+  readonly readAfter: string;
+}
+
+export type Done = Accepted | Saved | Marked | Announced;
 
 export type CommandAnswer =
   | {

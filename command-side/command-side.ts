@@ -9,6 +9,7 @@ import type { Caller, CommandGateway } from './command-gateway.ts';
 import type { StoredCommands } from './find-stored.ts';
 import { commandHandler } from './handle-command.ts';
 import { knownUsers } from './known-users.ts';
+import type { PresenceGateway } from './presence-gateway.ts';
 import { registerUser } from './register-user.ts';
 import { restWrites } from './rest-writes.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
@@ -36,6 +37,7 @@ export interface CommandSide {
   /** Every command over REST. */
   readonly plugin: FastifyPluginAsync;
   readonly gateway: CommandGateway;
+  readonly presence: PresenceGateway;
   readonly metrics: readonly Metric[];
   /** Verifies a token and registers its user at the first handshake. */
   readonly signIn: (token: string) => Promise<SignedIn>;
@@ -68,6 +70,7 @@ export const commandSide = (deps: CommandSideDeps): CommandSide => {
   return {
     plugin: restWrites({ ...deps, gateway: handler, authenticate: signIn }),
     gateway: handler,
+    presence: handler.presence,
     metrics: handler.metrics,
     signIn,
     ready: () => ({ ok: Object.values(checks).every((state) => state === 'ok'), checks }),

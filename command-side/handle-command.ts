@@ -1,7 +1,9 @@
+import type { PresenceCommand } from '../domain/presence.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import {
   commandIdOf,
   isUserCommand,
+  type AnnounceStatus,
   type Command,
   type ConversationCommand,
   type MarkCommand,
@@ -28,6 +30,8 @@ import { preparations } from './preparation.ts';
 import { prepareCommand, type Asked } from './prepare-command.ts';
 import { prepareMark, type AskedMark } from './prepare-mark.ts';
 import { prepareUserCommand } from './prepare-user-command.ts';
+import type { PresenceGateway } from './presence-gateway.ts';
+import { presenceCache, presenceTurn, type PendingPresence } from './presence-turn.ts';
 import { rateLimit } from './rate-limit.ts';
 import { receiptsCache } from './receipts-cache.ts';
 import { receiptsTurn, type PendingMark } from './receipts-turn.ts';
@@ -52,6 +56,7 @@ export interface CommandHandlerDeps {
 }
 
 export interface CommandHandler extends CommandGateway {
+  readonly presence: PresenceGateway;
   readonly metrics: readonly Metric[];
   /** From now on commands are refused as `draining`; resolves when those under way have their answers. */
   drain(): Promise<void>;
@@ -59,6 +64,8 @@ export interface CommandHandler extends CommandGateway {
 
 type Answer = (answer: CommandAnswer) => void;
 
+/** About what an announced status takes at most. */
+const statusBytes = 2_048;
 const drainRetryMs = 1_000;
 const drainJitterMs = 4_000;
 
@@ -85,6 +92,9 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
     decideInTurn(deps, settings, userSettingsTurn({ ...deps, allowance })),
   );
 
+  const presenceQueues = streamQueues<UserId, PendingPresence>(
+    decideInTurn(deps, presenceCache(deps), presenceTurn(deps)),
+  );
   const deliveries = paceDeliveries<ConversationId>((id, pending) => enqueue(receiptsQueues, id, pending, 'receipts'));
 
   const metrics = new CommandMetrics();
@@ -151,8 +161,20 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
     const { userId: by } = caller;
     const resolve = (user: UserRef): UserId => resolveUser(accounts.installKey, caller, user);
     const queue = (pending: PendingSetting): void => enqueue(userQueues, by, pending, 'user');
-    prepareSlowly(`user ${by}`, answer, () => preparedSetting(by, command, resolve, answer), queue);
+    prepareSlowly(`user ${by}`, answer, () => preparedSetting(caller, command, resolve, answer), queue);
   };
+
+  const beginPresence = (by: UserId, { availability, text }: AnnounceStatus, answer: Answer): void => {
+    const command = { type: 'announce-status', availability, text } as const;
+    enqueue(presenceQueues, by, { by, command, bytes: statusBytes, answer }, 'presence');
+  };
+
+  const sayPresence = (by: UserId, command: PresenceCommand): Promise<boolean> =>
+    new Promise((resolve) => {
+      const answer = ({ ok }: CommandAnswer): void => resolve(ok);
+      if (drained === undefined) enqueue(presenceQueues, by, { by, command, bytes: statusBytes, answer }, 'presence');
+      else resolve(false);
+    });
 
   /** A resolver that counts, and counts once. */
   const counted = (type: Command['type'], resolve: Answer): Answer => {
@@ -189,12 +211,17 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
         const answer = counted(command.type, resolve);
         try {
           if (command.type === 'mark') beginMark(caller, command, answer);
+          else if (command.type === 'announce-status') beginPresence(caller.userId, command, answer);
           else if (isUserCommand(command)) beginSetting(caller, command, answer);
           else beginConversation(caller, command, answer);
         } catch (error) {
           answer(faulted(error, 'a command could not be begun', { type: command.type }));
         }
       });
+    },
+    presence: {
+      comeOnline: (user) => sayPresence(user, { type: 'come-online' }),
+      goOffline: (user, lastSeen) => sayPresence(user, { type: 'go-offline', lastSeen }),
     },
     metrics: metrics.all,
     async drain() {

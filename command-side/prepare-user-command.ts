@@ -2,13 +2,13 @@ import type { UserCommand as ResolvedCommand } from '../domain/user-settings.ts'
 import type { UserCommand, UserRef } from '../schemas/commands.ts';
 import type { ConversationId, Seq, UserId } from '../schemas/ids.ts';
 import { refused, unavailable } from './answers.ts';
-import type { CommandAnswer } from './command-gateway.ts';
+import type { Caller, CommandAnswer } from './command-gateway.ts';
 import type { ConversationCache } from './conversation-cache.ts';
 import type { KnownUsers } from './known-users.ts';
 import type { PendingSetting } from './user-settings-turn.ts';
 
 type PrepareUserCommand = (
-  by: UserId,
+  caller: Caller,
   command: UserCommand,
   resolve: (user: UserRef) => UserId,
   answer: (answer: CommandAnswer) => void,
@@ -31,7 +31,7 @@ export const prepareUserCommand = ({
     return tip.state?.members.has(by) === true ? tip.state.seq : undefined;
   };
 
-  return async (by, command, resolve, answer) => {
+  return async ({ userId: by, deviceId }, command, resolve, answer) => {
     const pendingOf = (resolved: ResolvedCommand, userMissing = false): PendingSetting => ({
       by,
       command: resolved,
@@ -59,6 +59,13 @@ export const prepareUserCommand = ({
         const { type, commandId, ...profile } = command;
         return pendingOf({ type, id: commandId, by, profile });
       }
+      case 'sign-out':
+        return pendingOf({
+          type: 'sign-out',
+          id,
+          by,
+          deviceId: command.deviceId === undefined ? deviceId : command.deviceId,
+        });
       default:
         return command satisfies never;
     }

@@ -48,6 +48,7 @@ const slotsOf = (command: UserCommand): readonly number[] => {
     case 'change-chat-settings':
       return chatSettingsSlots(command.by, command.conversationId);
     case 'change-profile':
+    case 'sign-out':
       return [slotOf(command.by)];
     default:
       return command satisfies never;

@@ -85,6 +85,11 @@ const inConversation = {
   seq: integer,
 };
 
+const sessionsEnded = {
+  deviceId: nullable(deviceIdWire),
+  reason: oneOf('signed-out', 'revoked', 'password-changed'),
+};
+
 export const eventFields = {
   'conversation-started': { ...inConversation, kind: oneOf('direct', 'group'), members: listOf(member) },
   'conversation-renamed': { ...inConversation, name: personal(text) },
@@ -112,7 +117,7 @@ export const eventFields = {
     pinned: flag,
     archivedAt: nullable(integer),
   },
-  'sessions-ended': { deviceId: nullable(deviceIdWire), reason: oneOf('signed-out', 'revoked', 'password-changed') },
+  'sessions-ended': { ...sessionsEnded, commandId: commandIdWire },
   'user-disabled': { disabled: flag },
   'user-erased': {},
   'receipts-advanced': { marks: listOf(mark) },
@@ -128,4 +133,6 @@ export const eventFields = {
 } satisfies { readonly [T in EventType]: FieldsOf<EventOf<T>> };
 
 /** `type@version` → the fields of a version that is written no more; schemas/upcast.ts leads on from it. */
-export const pastFields: ReadonlyMap<string, Readonly<Record<string, Field<unknown>>>> = new Map();
+export const pastFields: ReadonlyMap<string, Readonly<Record<string, Field<unknown>>>> = new Map([
+  ['sessions-ended@1', sessionsEnded],
+]);

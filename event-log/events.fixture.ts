@@ -79,6 +79,7 @@ export const eventsByType: { readonly [T in EventType]: fc.Arbitrary<ParleyEvent
     archivedAt: fc.option(count),
   }),
   'sessions-ended': ofType('sessions-ended', {
+    commandId,
     deviceId: fc.option(fc.stringMatching(/^[A-Za-z0-9._:-]{1,64}$/).map((id) => id as DeviceId)),
     reason: fc.constantFrom('signed-out', 'revoked', 'password-changed'),
   }),

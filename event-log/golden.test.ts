@@ -10,8 +10,8 @@ import { decodeEvent, encodeEvent, personalBytes } from './codec.ts';
 import { parseEnvelope } from './envelope.ts';
 
 /**
- * One event of every type and version that was ever written, with its bytes. A file here is never changed: it shows
- * that what lies in somebody's log is still read. A new type or version gets a new file; the bytes to put into it are
+ * One event of every type and version that was ever written, with its bytes, which are never changed: they show that what
+ * lies in somebody's log is still read. `event` is what they are read as today, past every upcast. A new type or version gets a new file; the bytes to put into it are
  * those that the failing test prints.
  */
 const folder = join(import.meta.dirname, '../schemas/golden');

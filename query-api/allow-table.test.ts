@@ -114,6 +114,14 @@ const table: Readonly<Record<string, Row>> = {
     call: ({ id }) => ({ url: '/v1/me/profile', body: { commandId: id(), displayName: 'x' } }),
     allow: ofUsers,
   },
+  'put /v1/me/status': {
+    call: ({ id }) => ({ url: '/v1/me/status', body: { commandId: id(), availability: 'busy' } }),
+    allow: ofUsers,
+  },
+  'post /v1/me/sign-out': {
+    call: ({ id }) => ({ url: '/v1/me/sign-out', body: { commandId: id() } }),
+    allow: ofUsers,
+  },
 };
 
 const names: Readonly<Record<CallerName, string | undefined>> = {

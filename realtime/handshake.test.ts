@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { deviceId, newEventId } from '../schemas/ids.ts';
+import { commandId, deviceId, newEventId } from '../schemas/ids.ts';
 import { userStream } from '../schemas/streams.ts';
 import { serveInProcess, type InProcessServer } from '../tests/in-process-server.ts';
 import { signToken } from '../tests/tokens.ts';
@@ -163,6 +163,7 @@ test('S2: who is signed out, on one device or on all, is closed with the code th
     const id = newEventId(server.clock.now(), crypto.getRandomValues(new Uint8Array(10)));
     const event = {
       type: 'sessions-ended' as const,
+      commandId: commandId.parse(newId()),
       deviceId: device === null ? null : deviceId.parse(device),
       reason: 'signed-out' as const,
     };

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { conversationName, messageContent, reservedContentTypes, reservedSendFields, wellFormed } from './content.ts';
 import { role } from './conversation-events.ts';
-import { commandId, conversationId, seq, userId, type CommandId } from './ids.ts';
+import { commandId, conversationId, deviceId, seq, userId, type CommandId } from './ids.ts';
+import { availability } from './presence-events.ts';
 import { userProfile } from './user-events.ts';
 
 /** Names a person: by id, or by the name an issuer knows; without `issuer`, the issuer of the caller's own token. */
@@ -103,6 +104,21 @@ export const unblock = z.strictObject({ type: z.literal('unblock'), commandId, u
 /** The whole profile: what is left out is removed. */
 export const changeProfile = z.strictObject({ type: z.literal('change-profile'), commandId, ...userProfile.shape });
 
+/** Ends the connections of a device of the caller's: of the one that asks unless another is named; null: of all. */
+export const signOut = z.strictObject({
+  type: z.literal('sign-out'),
+  commandId,
+  deviceId: deviceId.nullable().optional(),
+});
+
+/** The whole status: a text that is left out is removed. What is announced last counts, so its id only names its answer. */
+export const announceStatus = z.strictObject({
+  type: z.literal('announce-status'),
+  commandId,
+  availability,
+  text: wellFormed.min(1).max(500).optional(),
+});
+
 export const command = z.discriminatedUnion('type', [
   startDirect,
   createGroup,
@@ -119,6 +135,8 @@ export const command = z.discriminatedUnion('type', [
   block,
   unblock,
   changeProfile,
+  signOut,
+  announceStatus,
 ]);
 /** What a user asks for, as it comes over the socket and over REST. */
 export type Command = z.infer<typeof command>;
@@ -127,19 +145,21 @@ export type CommandInput = z.input<typeof command>;
 type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
 
 export type MarkCommand = CommandOf<'mark'>;
+export type AnnounceStatus = CommandOf<'announce-status'>;
 /** Commands on the caller's own stream. */
-export type UserCommand = CommandOf<'change-chat-settings' | 'block' | 'unblock' | 'change-profile'>;
+export type UserCommand = CommandOf<'change-chat-settings' | 'block' | 'unblock' | 'change-profile' | 'sign-out'>;
 const userCommands: ReadonlySet<Command['type']> = new Set<UserCommand['type']>([
   'change-chat-settings',
   'block',
   'unblock',
   'change-profile',
+  'sign-out',
 ]);
 export const isUserCommandType = (type: Command['type']): boolean => userCommands.has(type);
 export const isUserCommand = (given: Command): given is UserCommand => isUserCommandType(given.type);
 
 /** Commands on a conversation's stream. */
-export type ConversationCommand = Exclude<Command, MarkCommand | UserCommand>;
+export type ConversationCommand = Exclude<Command, MarkCommand | AnnounceStatus | UserCommand>;
 
 export const commandIdOf = (given: Exclude<Command, MarkCommand>): CommandId =>
   given.type === 'send' ? given.messageId : given.commandId;

@@ -74,7 +74,7 @@ export const eventTypes = {
   'user-blocked': { stream: 'user', version: 1, critical: true },
   'user-unblocked': { stream: 'user', version: 1, critical: true },
   'chat-settings-changed': { stream: 'user', version: 1, critical: false },
-  'sessions-ended': { stream: 'user', version: 1, critical: true },
+  'sessions-ended': { stream: 'user', version: 2, critical: true },
   'user-disabled': { stream: 'user', version: 1, critical: true },
   'user-erased': { stream: 'user', version: 1, critical: true },
   'receipts-advanced': { stream: 'receipts', version: 1, critical: false },

@@ -97,6 +97,14 @@ export const marked = z.strictObject({
   readAfter: z.string(),
 });
 
+/** The caller's status, as others see it now. */
+export const announced = z.strictObject({
+  type: z.literal('announced'),
+  commandId,
+  time: timeMs,
+  readAfter: z.string(),
+});
+
 export const rejected = z.strictObject({
   type: z.literal('rejected'),
   messageId: z.string().optional(),
@@ -208,6 +216,7 @@ export const serverFrame = z.discriminatedUnion('type', [
   accepted,
   saved,
   marked,
+  announced,
   rejected,
   conversationFrame,
   memberAddedFrame,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   addMember,
+  announceStatus,
   block,
   changeChatSettings,
   changeProfile,
@@ -15,6 +16,7 @@ import {
   reservedPart,
   saysAMark,
   send,
+  signOut,
   startDirect,
   unblock,
   type Command,
@@ -22,7 +24,7 @@ import {
 } from './commands.ts';
 import { wellFormed } from './content.ts';
 import { errors, type Rejection } from './errors.ts';
-import { accepted, errorCode, marked, refusalDetails, saved } from './frames.ts';
+import { accepted, announced, errorCode, marked, refusalDetails, saved } from './frames.ts';
 import { commandId, conversationId, seq, userId } from './ids.ts';
 import { invalid, type Parsed } from './parse.ts';
 
@@ -55,9 +57,11 @@ type WriteCall = z.ZodObject<{ params: z.ZodObject; query: z.ZodObject; body: z.
 export const acceptedBody = accepted.omit({ type: true, messageId: true, commandId: true });
 export const savedBody = saved.omit({ type: true, commandId: true });
 export const markedBody = marked.omit({ type: true });
+export const announcedBody = announced.omit({ type: true, commandId: true });
 
 const answerOf = (type: Command['type']): z.ZodObject => {
   if (type === 'mark') return markedBody;
+  if (type === 'announce-status') return announcedBody;
   return isUserCommandType(type) ? savedBody : acceptedBody;
 };
 
@@ -220,6 +224,18 @@ export const writeRoutes: readonly WriteRoute[] = [
     'change-profile',
     z.object({ params: none, query: none, body: changeProfile.omit({ type: true }) }),
     ({ body }) => ({ type: 'change-profile', ...body }),
+  ),
+  writeRoute(
+    'PUT /v1/me/status',
+    'announce-status',
+    z.object({ params: none, query: none, body: announceStatus.omit({ type: true }) }),
+    ({ body }) => ({ type: 'announce-status', ...body }),
+  ),
+  writeRoute(
+    'POST /v1/me/sign-out',
+    'sign-out',
+    z.object({ params: none, query: none, body: signOut.omit({ type: true }) }),
+    ({ body }) => ({ type: 'sign-out', ...body }),
   ),
 ];
 

@@ -4,8 +4,13 @@ export type Upcast = (fields: Readonly<Record<string, unknown>>) => Readonly<Rec
 /** `type@version` → the step to the version after it. */
 export type Upcasts = ReadonlyMap<string, Upcast>;
 
+/** Where an event's first version kept no id of a command: an id of 1970, which no client makes. */
+const noCommandId = '00000000-0000-7000-8000-000000000000';
+
 /** Every step from a version that was ever written. */
-export const upcasts: Upcasts = new Map();
+export const upcasts: Upcasts = new Map<string, Upcast>([
+  ['sessions-ended@1', (fields) => ({ ...fields, commandId: noCommandId })],
+]);
 
 /** An old event in its newest version; undefined if a step is missing. */
 export const upcast = (

@@ -54,6 +54,7 @@ export const sessionsEnded = z.strictObject({
   type: z.literal('sessions-ended'),
   /** null ends the sessions of every device. */
   deviceId: deviceId.nullable(),
+  commandId,
   reason: z.enum(['signed-out', 'revoked', 'password-changed']),
 });
 

@@ -117,6 +117,7 @@ const checkFrame = (connection: Connection, { frame, time }: Received, facts: Lo
       break;
     case 'welcome':
     case 'saved':
+    case 'announced':
     case 'rejected':
     case 'reset':
     case 'pong':
