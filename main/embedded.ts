@@ -1,6 +1,12 @@
-import { loadConfiguration } from './load-configuration.ts';
-import { runService } from './run-service.ts';
-import { serveEmbedded } from './serve-embedded.ts';
+import { flushCompileCache } from 'node:module';
+import { keepCompiled } from './keep-compiled.ts';
+
+keepCompiled();
+const [{ loadConfiguration }, { runService }, { serveEmbedded }] = await Promise.all([
+  import('./load-configuration.ts'),
+  import('./run-service.ts'),
+  import('./serve-embedded.ts'),
+]);
 
 /** Everything in one process, with the data in one directory. */
 await runService(async (stack) => {
@@ -8,5 +14,6 @@ await runService(async (stack) => {
   const clock = { now: () => Date.now(), monotonic: () => performance.now() };
   const serving = await serveEmbedded(configuration, clock, stack);
   process.stdout.write(`parley listens on ${serving.address}\n`);
+  flushCompileCache();
   return serving;
 });
