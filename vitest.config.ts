@@ -4,7 +4,7 @@ import type { TestProjectInlineConfiguration } from 'vitest/config';
 const never = ['**/node_modules/**', '**/.git/**', 'data/**', 'coverage/**', '.cache/**'];
 // Generous, for a slow machine: what a test waits for is an event, and a timeout is only there to end a hang.
 const timeout = 30_000;
-const processTimeout = 180_000;
+const processTimeout = 300_000;
 
 /** Every test file belongs to exactly one project; tests/house-rules.test.ts checks it. */
 export const projects = [
@@ -19,7 +19,8 @@ export const projects = [
     name: 'e2e',
     include: ['**/*.e2e.test.ts'],
     exclude: never,
-    fileParallelism: false,
+    // Half of what they do is waiting for a process to start or to end.
+    maxWorkers: 2,
     testTimeout: processTimeout,
     hookTimeout: processTimeout,
     sequence: { groupOrder: 1 },
