@@ -23,8 +23,8 @@ export const answeredIdOf = (command: Command): AnsweredId => {
 };
 
 /** JSON leaves out the `seq` of what is no send. */
-export const doneFrame = (id: AnsweredId, { type, ...done }: Done): Buffer =>
-  textFrame(JSON.stringify({ type, ...id, ...done }));
+export const doneFrame = (id: AnsweredId, done: Done): Buffer =>
+  textFrame(JSON.stringify({ type: done.type, ...id, ...done }));
 
 export const rejectedFrame = (id: AnsweredId, rejection: Rejection): Buffer =>
   encodeFrame({ type: 'rejected', ...id, retry: errors[rejection.code].retry, ...rejection });
