@@ -67,7 +67,7 @@ try {
     'newest 50 messages': () => inbox.messages(reader, first.id, { from: 'newest' }, 50),
     '50 messages around any': () =>
       inbox.messages(reader, first.id, { from: 'around', seq: Math.floor((Math.random() * messages) / 2) }, 50),
-    'chats changed, 50': () => inbox.chatsChangedAfter(reader, story.place - 1_000, 50),
+    'chats changed, 50': () => inbox.changesAfter(reader, story.place - 1_000, 50),
   };
   const stopping = new AbortController();
   const writing = (async () => {

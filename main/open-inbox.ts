@@ -11,7 +11,7 @@ export interface FollowingInbox {
   readonly inboxVersions: VersionsOperated;
 }
 
-const inboxVersion = 2;
+const inboxVersion = 3;
 
 /** The inbox in files of its own below the data, kept up with the log until `stack` is unwound. */
 export const openInbox = async (
@@ -42,7 +42,7 @@ const liveInbox = (live: () => Inbox): Inbox => ({
   messages: (...asked) => live().messages(...asked),
   message: (...asked) => live().message(...asked),
   members: (...asked) => live().members(...asked),
-  chatsChangedAfter: (...asked) => live().chatsChangedAfter(...asked),
+  changesAfter: (...asked) => live().changesAfter(...asked),
   changesOf: (...asked) => live().changesOf(...asked),
   profiles: (...asked) => live().profiles(...asked),
   blocks: (...asked) => live().blocks(...asked),

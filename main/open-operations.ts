@@ -19,9 +19,8 @@ export const openOperations = async (
   const stores = await openStores(data, { clock, randomBytes, warn }, stack);
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
   const deps = { ...stores, clock, randomBytes, warn };
-  const { follower, inboxVersions } = await openInbox(data, deps, stack);
-  const { searchFollower, searchVersions } = await openSearch(data, deps, stack);
+  const { inboxVersions } = await openInbox(data, deps, stack);
+  const { searchVersions } = await openSearch(data, deps, stack);
   const versions = { inbox: inboxVersions, search: searchVersions };
-  const progress = { inbox: follower, search: searchFollower };
-  return { ...deps, data, issuer: tokens.issuer, erasures, versions, progress };
+  return { ...deps, data, issuer: tokens.issuer, erasures, versions };
 };

@@ -11,7 +11,7 @@ export interface FollowingSearch {
   readonly searchVersions: VersionsOperated;
 }
 
-const searchVersion = 1;
+const searchVersion = 2;
 /** After this long a search stops with what it has. */
 const budgetMs = 200;
 

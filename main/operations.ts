@@ -5,7 +5,6 @@ import type { AccountsStore } from '../command-side/accounts-store.ts';
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
 import type { ErasureFollower } from '../command-side/follow-erasures.ts';
 import type { EventLog } from '../event-log/event-log.ts';
-import type { Progress } from '../projections/progress.ts';
 import { userRef, type UserRef } from '../schemas/commands.ts';
 import { reject } from '../schemas/errors.ts';
 import type { UserId } from '../schemas/ids.ts';
@@ -25,7 +24,6 @@ export interface OperationsDeps {
   readonly accounts: AccountsStore;
   readonly erasures: ErasureFollower;
   readonly versions: Readonly<Record<ModelName, VersionsOperated>>;
-  readonly progress: Readonly<Record<ModelName, Progress>>;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
 }
@@ -90,24 +88,22 @@ const goneWithinMs = 60_000;
 export interface ErasedUser {
   readonly userId: UserId;
   readonly outcome: 'erased' | 'unchanged';
-  /** Where what the user wrote is not shown any more; false: it took too long, and goes on. */
+  /** Where what the user wrote is shown no more and has left the disk; false: it took too long, and goes on. */
   readonly gone: Readonly<Record<'keys' | ModelName, boolean>>;
 }
 
 const erase = async (deps: OperationsDeps, user: UserRef): Promise<ErasedUser> => {
-  const { eventLog, accounts, erasures, progress, clock, issuer } = deps;
+  const { eventLog, accounts, erasures, versions, clock, issuer } = deps;
   const userId = typeof user === 'string' ? user : deriveUserId(accounts.installKey, user.issuer ?? issuer, user.name);
   const erased = await eraseUser(deps, userId);
   if (erased.outcome === 'rejected') throw new Refused(erased.rejection);
   const located = eventLog.locate(eventLog.head());
   if (located.where !== 'known') throw new Refused(reject('unavailable', 'the log does not know its own head'));
   const deadline = clock.monotonic() + goneWithinMs;
-  const [keys, inbox, search] = await Promise.all(
-    [erasures, progress.inbox, progress.search].map((one) => one.waitFor(located.place, deadline)),
-  );
-  return {
-    userId,
-    outcome: erased.outcome,
-    gone: { keys: keys ?? false, inbox: inbox ?? false, search: search ?? false },
-  };
+  const [keys, inbox, search] = await Promise.all([
+    erasures.waitFor(located.place, deadline),
+    versions.inbox.erased(located.place, deadline),
+    versions.search.erased(located.place, deadline),
+  ]);
+  return { userId, outcome: erased.outcome, gone: { keys, inbox, search } };
 };

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
 import { copySqliteFile } from '../command-side/sqlite-copy.ts';
 import type { Warn } from '../command-side/warn.ts';
@@ -55,6 +56,11 @@ export interface VersionsOperated {
   switchTo(which: 'next' | 'last'): Promise<VersionsStatus>;
   /** Removes the other version. */
   drop(): Promise<VersionsStatus>;
+  /**
+   * Resolves to true once no version shows or holds on the disk what the people wrote who were erased up to `place`; to
+   * false at the deadline.
+   */
+  erased(place: number, deadline: number): Promise<boolean>;
   /** Folds a parked stream anew. */
   retry(stream: StreamName): Promise<void>;
 }
@@ -71,12 +77,14 @@ interface Version<Asked> {
   readonly build: number;
   readonly path: string;
   readonly asked: Asked;
+  readonly writer: ReadModelWriter;
   readonly follower: Follower;
   close(): Promise<void>;
 }
 
 const keepLastMs = 24 * 3_600_000;
 const catchUpMs = 60_000;
+const lookAgainMs = 20;
 
 /** The versions of a read model in SQLite files in one directory: the live one, and at most one more that follows too. */
 export const openVersions = async <Asked extends { close(): Promise<void> }>(
@@ -92,6 +100,7 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
   const fileOf = (build: number): string =>
     `${name}-${eventLog.head().log}-v${kind.version}${build === 1 ? '' : `.${build}`}.sqlite`;
   const pattern = new RegExp(`^${name}-[A-Za-z0-9_-]{22}-v${kind.version}(?:\\.([0-9]{1,9}))?\\.sqlite$`);
+  const ofOtherProgram = new RegExp(`^${name}-[A-Za-z0-9_-]{22}-v[0-9.]+\\.sqlite$`);
 
   const begin = async (file: string, build: number, writer: ReadModelWriter): Promise<Version<Asked>> => {
     const asked = await kind.openAsked(pathOf(file));
@@ -102,7 +111,7 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
       await asked.close();
       await writer.close();
     };
-    return { file, build, path: pathOf(file), asked, follower, close };
+    return { file, build, path: pathOf(file), asked, writer, follower, close };
   };
 
   const openFound = async (): Promise<Version<Asked>[]> => {
@@ -111,6 +120,8 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
     for (const file of await readdir(directory)) {
       if (file.startsWith(`compare-${name}-`)) await rm(pathOf(file), { recursive: true });
       const match = pattern.exec(file);
+      // This program cannot follow it, so no erasure would reach it.
+      if (match === null && ofOtherProgram.test(file)) await removeVersion(pathOf(file));
       if (match === null) continue;
       const writer = await openVersion(pathOf(file), kind.openWriter, eventLog, warn);
       if (writer !== undefined) found.push(await begin(file, Number(match[1] ?? 1), writer));
@@ -238,6 +249,16 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
     compareWithLog: () => inTurn(() => compare(() => Promise.resolve())),
     switchTo: (which) => inTurn(() => switchTo(which)),
     drop: () => inTurn(drop),
+    async erased(place, deadline) {
+      for (const { follower, writer } of other === undefined ? [live] : [live, other]) {
+        if (!(await follower.waitFor(place, deadline))) return false;
+        while (await writer.holdsErased()) {
+          if (clock.monotonic() >= deadline) return false;
+          await pause(lookAgainMs);
+        }
+      }
+      return true;
+    },
     retry: (stream) => live.follower.retry(stream),
   };
 };

@@ -45,7 +45,7 @@ export const serveEmbedded = async (
   const { search, searchFollower, searchVersions } = await openSearch(data, deps, stack);
   const progress = { inbox: views.follower, search: searchFollower };
   const versions = { inbox: views.inboxVersions, search: searchVersions };
-  await openAdminSocket({ ...deps, data, issuer: configuration.tokens.issuer, erasures, versions, progress }, stack);
+  await openAdminSocket({ ...deps, data, issuer: configuration.tokens.issuer, erasures, versions }, stack);
   const queries = queryApi({
     ...deps,
     search,

@@ -71,6 +71,9 @@ class FaultyWriter implements ReadModelWriter {
     this.refolded.push(given[0]);
     return this.#writer.refold(...given);
   }
+  holdsErased() {
+    return this.#writer.holdsErased();
+  }
   dump() {
     return this.#writer.dump();
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
-import { BadCursor, type Chat } from './inbox.ts';
+import { BadCursor, type ChangeAt, type Chat } from './inbox.ts';
 import { InboxUnderTest, type NewInboxPlace } from './inbox-under-test.fixture.ts';
 import { newUserId } from './story.fixture.ts';
 
@@ -154,7 +154,7 @@ export const inboxChatsContract = (newPlace: NewInboxPlace): void => {
       expect(await under.inbox.totalUnread(eve)).toEqual({ unread: 0, chats: 0, incomplete: false });
       expect(await under.inbox.blocks(eve)).toEqual([]);
       expect(await under.inbox.blocks(ada)).toEqual([eve]);
-      expect(await under.inbox.chatsChangedAfter(eve, 0, 50)).toEqual({ chats: [], isLast: true });
+      expect(await under.inbox.changesAfter(eve, 1, 50)).toEqual({ changes: [], through: 1, isLast: true });
       expect(await chatOf(bob, secret)).toMatchObject({ pinned: false, mutedUntil: 0, read: 0, unread: 1 });
     });
 
@@ -184,23 +184,78 @@ export const inboxChatsContract = (newPlace: NewInboxPlace): void => {
       story.send(left, bob, 'after she left');
       const fresh = story.group(bob, ada);
       await under.told();
-      const { chats, isLast } = await under.inbox.chatsChangedAfter(ada, since, 50);
-      expect(isLast).toBe(true);
-      expect(chats.map((changed) => ('chat' in changed ? changed.chat.conversationId : changed.ended))).toEqual([
-        edited,
-        marked,
-        set,
-        left,
-        fresh,
-      ]);
-      expect(chats[3]).toEqual({ place: since + 4, ended: left });
-      const places = chats.map(({ place }) => place);
+      const { changes, through, isLast } = await under.inbox.changesAfter(ada, since, 50);
+      expect({ through, isLast }).toEqual({ through: story.place, isLast: true });
+      const idOf = (change: ChangeAt) => (change.type === 'chat' ? change.chat.conversationId : undefined);
+      expect(changes.map(idOf)).toEqual([edited, marked, set, undefined, fresh]);
+      expect(changes[3]).toEqual({ type: 'ended', place: since + 4, conversationId: left });
+      const places = changes.map(({ place }) => place);
       expect(places).toEqual(places.toSorted((a, b) => a - b));
-      const firstTwo = await under.inbox.chatsChangedAfter(ada, since, 2);
-      expect(firstTwo).toEqual({ chats: chats.slice(0, 2), isLast: false });
-      const rest = await under.inbox.chatsChangedAfter(ada, firstTwo.chats[1]?.place ?? 0, 50);
-      expect(rest).toEqual({ chats: chats.slice(2), isLast: true });
-      expect(await under.inbox.chatsChangedAfter(ada, story.place, 50)).toEqual({ chats: [], isLast: true });
+      const firstTwo = await under.inbox.changesAfter(ada, since, 2);
+      expect(firstTwo).toEqual({ changes: changes.slice(0, 2), through: changes[1]?.place, isLast: false });
+      const rest = await under.inbox.changesAfter(ada, firstTwo.through, 50);
+      expect(rest).toEqual({ changes: changes.slice(2), through: story.place, isLast: true });
+      const none = { changes: [], through: story.place, isLast: true };
+      expect(await under.inbox.changesAfter(ada, story.place, 50)).toEqual(none);
+    });
+
+    test('a returning device learns whose text is gone, who calls itself otherwise, and that it blocks others', async () => {
+      const { story } = under;
+      const [ada, bob, left, stranger] = [story.user(), story.user('Bob'), story.user('Left'), story.user('Stranger')];
+      const [one, two] = [story.group(ada, bob, left), story.group(ada, bob)];
+      for (const id of [one, two, one]) story.send(id, bob, 'soon gone');
+      story.leave(one, left);
+      story.group(bob, stranger);
+      await under.told();
+      const since = story.place;
+      story.profile(bob, { displayName: 'Bobby' });
+      story.profile(stranger, { displayName: 'Nobody she knows' });
+      story.profile(left, { displayName: 'Left, long ago' });
+      story.block(ada, left);
+      story.erase(bob);
+      story.unblock(ada, left);
+      await under.told();
+      const bobNow = { userId: bob, displayName: null, statusText: null, erased: true };
+      const leftNow = { userId: left, displayName: 'Left, long ago', statusText: null, erased: false };
+      const changes: readonly ChangeAt[] = [
+        { type: 'profile', place: since + 3, profile: leftNow },
+        { type: 'profile', place: since + 5, profile: bobNow },
+        { type: 'blocks', place: since + 6 },
+      ];
+      expect(await under.inbox.changesAfter(ada, since, 50)).toEqual({
+        changes,
+        through: story.place,
+        isLast: true,
+      });
+      const pages: ChangeAt[] = [];
+      for (let page = await under.inbox.changesAfter(ada, since, 1); ;) {
+        pages.push(...page.changes);
+        if (page.isLast) break;
+        page = await under.inbox.changesAfter(ada, page.through, 1);
+      }
+      expect(pages).toEqual(changes);
+      expect((await under.inbox.chat(ada, one))?.lastMessage).toMatchObject({ by: bob, state: 'shown', content: null });
+      // Who begins with nothing is given chats alone.
+      const first = await under.inbox.changesAfter(ada, 0, 50);
+      expect(first.changes.map(({ type }) => type)).toEqual(['chat', 'chat']);
+      expect(await under.inbox.changesAfter(newUserId(), since, 50)).toMatchObject({ changes: [], isLast: true });
+    });
+
+    test('a page of changes looks at so many people and no more, and goes on behind them', async () => {
+      const { story } = under;
+      const [ada, friend] = [story.user(), story.user()];
+      const id = story.group(ada, friend);
+      await under.told();
+      const since = story.place;
+      for (let others = 0; others < 600; others++) story.user(`stranger ${others}`);
+      story.send(id, friend, 'here');
+      story.profile(friend, { displayName: 'friend' });
+      await under.told();
+      const page = await under.inbox.changesAfter(ada, since, 50);
+      expect(page).toMatchObject({ changes: [], isLast: false });
+      const { changes, isLast } = await under.inbox.changesAfter(ada, page.through, 50);
+      expect(changes.map(({ type }) => type)).toEqual(['chat', 'profile']);
+      expect(isLast).toBe(true);
     });
 
     test('profiles show what people said of themselves, and nothing of those nobody registered', async () => {

@@ -207,6 +207,7 @@ export const inboxRowsContract = (newPlace: NewInboxPlace): void => {
         ['deleted', null],
         ['shown', null],
       ]);
+      await expect.poll(() => under.writer.holdsErased()).toBe(false);
       const lines: string[] = [];
       for await (const line of under.writer.dump()) lines.push(line);
       expect(lines.filter((line) => /canary/.test(line))).toEqual([]);

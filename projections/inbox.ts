@@ -40,10 +40,12 @@ export interface Inbox {
   members(user: UserId, conversation: ConversationId): Promise<MemberList | undefined>;
 
   /**
-   * The chats in which anything happened after `place`, in the order of their last change, and those that ended for the
-   * user. The next page begins after the place of the last chat; one that changes meanwhile comes again, none is missed.
+   * What a device that was up to date at `place` should look at again, in the order of the last change: the chats in which
+   * anything happened, those that ended for the user, people of the user's chats who show something else of themselves, and
+   * whether the user blocks others now. After a place of 0 come chats alone. The next page begins after `through`; what
+   * changes meanwhile comes again, none is missed.
    */
-  chatsChangedAfter(user: UserId, place: number, limit: number): Promise<ChangedChats>;
+  changesAfter(user: UserId, place: number, limit: number): Promise<Changes>;
 
   /**
    * The messages of a chat that were sent, edited or deleted after `place`, as they are now, in the order of their last
@@ -195,16 +197,23 @@ export interface TotalUnread {
   readonly incomplete: boolean;
 }
 
-export interface ChangedChats {
-  readonly chats: readonly ChangedChat[];
-  /** Nothing lies behind the last one. */
+export interface Changes {
+  readonly changes: readonly ChangeAt[];
+  /** Everything up to here is in this page or in those before it. */
+  readonly through: number;
+  /** Nothing lies behind it. */
   readonly isLast: boolean;
 }
 
-export type ChangedChat =
-  | { readonly place: number; readonly chat: Chat }
+/** `place` is that of the last change, and of no other item. */
+export type ChangeAt = { readonly place: number } & (
+  | { readonly type: 'chat'; readonly chat: Chat }
   /** The user left or was removed, there. */
-  | { readonly place: number; readonly ended: ConversationId };
+  | { readonly type: 'ended'; readonly conversationId: ConversationId }
+  /** If `erased`, nothing that this person wrote is shown any more, in whatever chat. */
+  | { readonly type: 'profile'; readonly profile: Profile }
+  | { readonly type: 'blocks' }
+);
 
 export interface ChangedMessages {
   readonly messages: readonly { readonly place: number; readonly message: Message }[];

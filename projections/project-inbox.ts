@@ -18,7 +18,13 @@ export type InboxChange =
       readonly seq: Seq;
       readonly revision: number;
     }
-  | ({ readonly type: 'command-stored'; readonly conversation: ConversationId } & StoredCommand)
+  /** Of a command that sends nothing; the id of a send lies with its message. */
+  | {
+      readonly type: 'command-stored';
+      readonly conversation: ConversationId;
+      readonly id: CommandId;
+      readonly revision: number;
+    }
   | {
       readonly type: 'conversation-started';
       readonly conversation: ConversationId;
@@ -26,8 +32,8 @@ export type InboxChange =
       readonly time: number;
     }
   | { readonly type: 'conversation-named'; readonly conversation: ConversationId; readonly name: string | null }
-  | ({ readonly type: 'member-joined'; readonly conversation: ConversationId; readonly time: number } & JoinedMember)
-  | { readonly type: 'member-ended'; readonly conversation: ConversationId; readonly user: UserId }
+  | ({ readonly type: 'member-joined'; readonly conversation: ConversationId } & JoinedMember & Begun)
+  | ({ readonly type: 'member-ended'; readonly conversation: ConversationId; readonly user: UserId } & Begun)
   | {
       readonly type: 'role-changed';
       readonly conversation: ConversationId;
@@ -66,11 +72,11 @@ type PresenceChange =
   | { readonly type: 'went-offline'; readonly lastSeen: number }
   | { readonly type: 'status-announced'; readonly availability: Availability; readonly text: string | null };
 
-interface StoredCommand {
-  readonly id: CommandId;
-  readonly revision: number;
-  /** Of a send. */
-  readonly seq: Seq | null;
+/** Who began or ended a membership, when, and the `version` of the frame that said so. */
+interface Begun {
+  readonly by: UserId;
+  readonly time: number;
+  readonly version: number;
 }
 
 interface JoinedMember {
@@ -84,6 +90,7 @@ interface JoinedMember {
 
 interface SentMessage {
   readonly seq: Seq;
+  readonly revision: number;
   readonly messageId: CommandId;
   readonly by: UserId;
   readonly time: number;
@@ -166,13 +173,9 @@ const conversationChanges = (
   { revision, time }: RecordedEvent,
 ): readonly InboxChange[] => [
   { type: 'conversation-advanced', conversation, seq: event.seq, revision },
-  {
-    type: 'command-stored',
-    conversation,
-    id: event.commandId,
-    revision,
-    seq: event.type === 'message-sent' ? event.seq : null,
-  },
+  ...(event.type === 'message-sent'
+    ? []
+    : [{ type: 'command-stored' as const, conversation, id: event.commandId, revision }]),
   ...ownChanges(conversation, event, revision, time),
 ];
 
@@ -182,47 +185,42 @@ const ownChanges = (
   revision: number,
   time: number,
 ): readonly InboxChange[] => {
+  const version = revision + 1 - event.seq;
+  const begun: Begun = { by: event.by, time, version };
   switch (event.type) {
     case 'conversation-started':
       return [
         { type: 'conversation-started', conversation, kind: event.kind, time },
-        ...event.members.map(({ userId: user, role }, rank) =>
-          joined({ user, role, since: revision, rank, visibleFrom: event.seq }, conversation, time),
-        ),
+        ...event.members.map(({ userId: user, role }, rank): InboxChange => {
+          const member: JoinedMember = { user, role, since: revision, rank, visibleFrom: event.seq };
+          return { type: 'member-joined', conversation, ...member, ...begun };
+        }),
       ];
     case 'conversation-renamed':
       return [{ type: 'conversation-named', conversation, name: event.name }];
     case 'member-added': {
       const { userId: user, role, visibleFrom } = event;
-      return [joined({ user, role, since: revision, rank: 0, visibleFrom }, conversation, time)];
+      const member: JoinedMember = { user, role, since: revision, rank: 0, visibleFrom };
+      return [{ type: 'member-joined', conversation, ...member, ...begun }];
     }
     case 'member-removed':
-      return [{ type: 'member-ended', conversation, user: event.userId }];
+      return [{ type: 'member-ended', conversation, user: event.userId, ...begun }];
     case 'member-left':
-      return [{ type: 'member-ended', conversation, user: event.by }];
+      return [{ type: 'member-ended', conversation, user: event.by, ...begun }];
     case 'role-changed':
       return [{ type: 'role-changed', conversation, user: event.userId, role: event.role }];
     case 'message-sent': {
       const { seq, commandId: messageId, by, content, replyTo } = event;
-      return [{ type: 'message-sent', conversation, seq, messageId, by, time, content, replyTo }];
+      return [{ type: 'message-sent', conversation, seq, revision, messageId, by, time, content, replyTo }];
     }
-    case 'message-edited': {
-      const version = revision + 1 - event.seq;
+    case 'message-edited':
       return [{ type: 'message-edited', conversation, seq: event.target, content: event.content, version, time }];
-    }
     case 'message-deleted':
-      return [{ type: 'message-deleted', conversation, seq: event.target, version: revision + 1 - event.seq }];
+      return [{ type: 'message-deleted', conversation, seq: event.target, version }];
     default:
       return event satisfies never;
   }
 };
-
-const joined = (member: JoinedMember, conversation: ConversationId, time: number): InboxChange => ({
-  type: 'member-joined',
-  conversation,
-  time,
-  ...member,
-});
 
 const userChanges = (user: UserId, event: UserEvent): readonly InboxChange[] => {
   switch (event.type) {

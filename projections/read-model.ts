@@ -60,6 +60,11 @@ export interface ReadModelWriter {
    * short, it stays parked.
    */
   refold(stream: StreamName, pages: AsyncIterable<FollowedBatch>): Promise<void>;
+  /**
+   * Whether something that erased people wrote lies in the store still. No read shows it from the batch of the erasure on;
+   * it goes by itself, also after a restart, and holds up no batch.
+   */
+  holdsErased(): Promise<boolean>;
   /** A canonical dump of the visible rows, line by line, in an order of its own; nothing in it depends on the clock. */
   dump(): AsyncIterable<string>;
   close(): Promise<void>;

@@ -70,11 +70,13 @@ export const inboxAccess = (db: DatabaseSync): InboxAccess => {
   };
 };
 
-/** The columns `messageIn` reads; `message` joined with the `user` that is its sender. */
+/** The columns `messageIn` reads. What an erased person wrote is shown to nobody, also while it lies in the file still. */
 export const messageColumns = `message.seq, message.id, user.id AS by, message.sender, message.state, message.time,
-  message.reply_to, message.version, message.edited_at, message.place, message.content`;
+  message.reply_to, coalesce(change.version, 0) AS version, change.edited_at,
+  coalesce(change.place, message.place) AS place, iif(user.erased = 1, NULL, message.content) AS content`;
 
-export const fromMessage = 'FROM message JOIN user ON user.no = message.sender';
+export const fromMessage = `FROM message JOIN user ON user.no = message.sender
+  LEFT JOIN change ON change.message = message.place`;
 
 const contentIn = (row: Row): MessageContent | null => {
   const text = textOrNull(row, 'content');
@@ -98,3 +100,7 @@ export const messageIn = (row: Row, { blocked }: Asker): Message => {
     cut: false,
   };
 };
+
+/** UTF-16 units of its text. */
+export const lengthOf = ({ content }: Pick<Message, 'content'>): number =>
+  content?.type === 'text' ? content.text.length : 0;

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { codePoints } from '../schemas/content.ts';
 import { conversationId, userId, type ConversationId, type UserId } from '../schemas/ids.ts';
 import { conversationStream, receiptsStream } from '../schemas/streams.ts';
-import type { ChangedChat, ChangedChats, Chat, Message, TotalUnread } from './inbox.ts';
+import type { ChangeAt, Chat, Message, TotalUnread } from './inbox.ts';
 import { fromMessage, inboxAccess, messageColumns, messageIn, type Asker } from './sqlite-inbox-access.ts';
 import {
   bucketOf,
@@ -26,7 +26,7 @@ const activePlace = 'max(conversation.active_place, member.joined_place)';
 const chatPlace = 'max(conversation.place, conversation.marks_place, member.place, coalesce(setting.place, 0))';
 
 const chatColumns = `conversation.no, conversation.id, kind, name, members, conversation.seq, conversation.revision,
-  active_place, active_at, member.role, visible_from, joined_place, joined_at,
+  active_place, active_at, member.role, visible_from, joined_place, member.at AS joined_at,
   coalesce(delivered, 0) AS delivered, coalesce(read, 0) AS read, coalesce(own, 0) AS own,
   coalesce(muted_until, 0) AS muted_until, coalesce(pinned, 0) AS pinned, ${isArchived} AS archived,
   ${chatPlace} AS place, ${activePlace} AS active`;
@@ -144,14 +144,6 @@ export const chatQueries = (db: DatabaseSync) => {
     };
   };
 
-  const changedIn = (row: Row, user: Asker): ChangedChat => {
-    if (numberOrNull(row, 'role') === null) {
-      return { place: numberIn(row, 'ended_place'), ended: conversationId.parse(idIn(row, 'id')) };
-    }
-    const chat = chatIn(row, user);
-    return { place: chat.place, chat };
-  };
-
   return {
     chats({ user, before, limit, archived, pinned }: ChatsQuery): ChatsFound {
       const by = asker(user);
@@ -180,11 +172,16 @@ export const chatQueries = (db: DatabaseSync) => {
         incomplete: by.incomplete,
       };
     },
-    chatsChangedAfter(user: UserId, place: number, limit: number): ChangedChats {
-      const by = asker(user);
-      if (by === undefined) return { chats: [], isLast: true };
-      const { page, isLast } = pageOf(changed.all(by.no, place, limit + 1), limit);
-      return { chats: page.map((row) => changedIn(row, by)), isLast };
+    /** Those that changed after a place, or ended there, in the order of their last change; one more than a page. */
+    changedAfter(by: Asker, place: number, limit: number): readonly (ChangeAt & { readonly type: 'chat' | 'ended' })[] {
+      return changed.all(by.no, place, limit + 1).map((row) => {
+        if (numberOrNull(row, 'role') !== null) {
+          const chat = chatIn(row, by);
+          return { type: 'chat', place: chat.place, chat };
+        }
+        const conversation = conversationId.parse(idIn(row, 'id'));
+        return { type: 'ended', place: numberIn(row, 'ended_place'), conversationId: conversation };
+      });
     },
   };
 };

@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import { serveCalls } from '../command-side/sqlite-worker.ts';
-import { openInboxForReading, type Row } from './sqlite-inbox-file.ts';
+import { messageState, openInboxForReading, type Row } from './sqlite-inbox-file.ts';
 
 export interface InboxDumpCalls {
   /** The next lines; none: that was all. */
@@ -9,21 +9,25 @@ export interface InboxDumpCalls {
 
 const linesAtOnce = 1_000;
 
+/** Nobody is shown what an erased person wrote, whether it has gone from the file or goes still. */
+const shown = 'iif(u.erased = 1, NULL, m.content)';
+
 /**
  * Rows by the ids they are of, never by the numbers of this file. Conversations first, then what hangs on them in the
  * order of their ids, so that nothing needs sorting. What is as if it had never been written is left out.
  */
 const tables: Readonly<Record<string, string>> = {
-  user: `SELECT id, registered, erased, display_name, status_text FROM user
-    WHERE registered = 1 OR erased = 1 OR display_name IS NOT NULL OR status_text IS NOT NULL ORDER BY id`,
+  user: `SELECT id, registered, erased, display_name, status_text, place, blocks_place FROM user
+    WHERE registered = 1 OR erased = 1 OR place > 0 OR blocks_place > 0 ORDER BY id`,
   block: `SELECT one.id AS user, other.id AS blocked FROM block
     JOIN user one ON one.no = block.user JOIN user other ON other.no = blocked ORDER BY one.id, other.id`,
   presence: `SELECT id, online, last_seen, availability, status, version FROM presence
     JOIN user ON no = presence.user ORDER BY id`,
-  conversation: `SELECT id, kind, name, members, seq, revision, place, active_place, active_at, marks_place
-    FROM conversation WHERE place > 0 OR marks_place > 0 ORDER BY id`,
-  member: `SELECT c.id AS conversation, u.id AS user, role, since, rank, visible_from, joined_place, joined_at, m.place
-    FROM conversation c CROSS JOIN member m ON m.conversation = c.no JOIN user u ON u.no = m.user ORDER BY c.id, u.id`,
+  conversation: `SELECT id, kind, name, members, seq, revision, place, described_place, active_place,
+    active_at, marks_place FROM conversation WHERE place > 0 OR marks_place > 0 ORDER BY id`,
+  member: `SELECT c.id AS conversation, u.id AS user, role, since, rank, visible_from, joined_place, m.place,
+    b.id AS by, at, version FROM conversation c CROSS JOIN member m ON m.conversation = c.no
+    JOIN user u ON u.no = m.user JOIN user b ON b.no = m.by ORDER BY c.id, u.id`,
   mark: `SELECT c.id AS conversation, u.id AS user, delivered, delivered_at, read, read_at, own, own_at
     FROM conversation c CROSS JOIN mark m ON m.conversation = c.no JOIN user u ON u.no = m.user
     WHERE delivered > 0 OR read > 0 OR own > 0 ORDER BY c.id, u.id`,
@@ -32,11 +36,13 @@ const tables: Readonly<Record<string, string>> = {
   sent: `SELECT c.id AS conversation, bucket, u.id AS sender, messages
     FROM conversation c CROSS JOIN sent s ON s.conversation = c.no JOIN user u ON u.no = s.sender
     WHERE messages <> 0 ORDER BY c.id, bucket, u.id`,
-  command: `SELECT c.id AS conversation, m.id, m.revision, m.seq
+  command: `SELECT c.id AS conversation, m.id, m.revision
     FROM conversation c CROSS JOIN command m ON m.conversation = c.no ORDER BY c.id, m.id`,
-  message: `SELECT c.id AS conversation, m.seq, u.id AS sender, state, m.id, time, reply_to, version, edited_at, m.place,
-    content FROM conversation c CROSS JOIN message m ON m.conversation = c.no JOIN user u ON u.no = m.sender
-    ORDER BY c.id, m.seq`,
+  message: `SELECT c.id AS conversation, m.seq, u.id AS sender,
+    iif(${shown} IS NULL AND state = ${messageState.json}, ${messageState.text}, state) AS state, m.id, time, reply_to,
+    revision_ahead, m.place AS sent_at, ch.version, ch.edited_at, ch.place, ${shown} AS content
+    FROM conversation c CROSS JOIN message m ON m.conversation = c.no JOIN user u ON u.no = m.sender
+    LEFT JOIN change ch ON ch.message = m.place ORDER BY c.id, m.seq`,
   parked: 'SELECT stream, n, revision, error FROM parked ORDER BY stream',
 };
 

@@ -11,10 +11,18 @@ export const kinds = ['direct', 'group'] as const;
 export const roles = ['member', 'admin'] as const;
 export const availabilities = ['available', 'away', 'busy'] as const;
 
+/** Of a UUIDv7: the end of its time, and as many random bits as ids of one millisecond need. */
+export const idPrefix = (id: string): string => `substr(${id}, 3, 6)`;
+
 /**
- * A row a conversation, joined with its members at read. Conversations and people have numbers of this file alone.
- * `place` is that of the last change by the stream a row belongs to. `message_by_seq` holds what unread counting needs, so
- * that it reads no message. Every id of a command ever stands in `command`, those of sends with their seq.
+ * A row a conversation, joined with its members at read. Conversations and people have numbers of this file alone. A row is
+ * a function of one stream; what another says of it (the author is erased, the asking user blocks it) is joined at read.
+ *
+ * `place` is that of the last change by the stream a row belongs to; of a message it is that of its sending, so messages lie
+ * in the order of the log and those of one conversation in that of their seqs. What came of a message later lies in
+ * `change`, a row for each message that has any. `message_by_seq` holds what unread counting needs, so that it reads no
+ * message. The id of a send is found by its time and first random bits, which lie where the newest are; those of other
+ * commands stand in `command`.
  */
 const schema = `
   CREATE TABLE position (
@@ -27,19 +35,24 @@ const schema = `
   CREATE TABLE user (
     no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,
     registered INTEGER NOT NULL DEFAULT 0, erased INTEGER NOT NULL DEFAULT 0,
-    display_name TEXT, status_text TEXT
+    display_name TEXT, status_text TEXT,
+    place INTEGER NOT NULL DEFAULT 0, blocks_place INTEGER NOT NULL DEFAULT 0
   ) STRICT;
+  CREATE INDEX user_by_place ON user (place) WHERE place > 0;
+  CREATE TABLE erasing (user INTEGER PRIMARY KEY) STRICT;
   CREATE TABLE conversation (
     no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,
     kind INTEGER NOT NULL DEFAULT 0, name TEXT, members INTEGER NOT NULL DEFAULT 0,
     seq INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT -1, place INTEGER NOT NULL DEFAULT 0,
+    described_place INTEGER NOT NULL DEFAULT 0,
     active_place INTEGER NOT NULL DEFAULT 0, active_at INTEGER NOT NULL DEFAULT 0,
     marks_place INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE TABLE member (
     conversation INTEGER NOT NULL, user INTEGER NOT NULL,
     role INTEGER, since INTEGER NOT NULL, rank INTEGER NOT NULL, visible_from INTEGER NOT NULL,
-    joined_place INTEGER NOT NULL, joined_at INTEGER NOT NULL, place INTEGER NOT NULL,
+    joined_place INTEGER NOT NULL, place INTEGER NOT NULL,
+    by INTEGER NOT NULL, at INTEGER NOT NULL, version INTEGER NOT NULL,
     PRIMARY KEY (conversation, user)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX member_by_user ON member (user);
@@ -64,14 +77,19 @@ const schema = `
   ) STRICT;
   CREATE INDEX presence_online ON presence (user) WHERE online = 1;
   CREATE TABLE message (
+    place INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL, seq INTEGER NOT NULL, sender INTEGER NOT NULL, state INTEGER NOT NULL,
-    id BLOB NOT NULL, time INTEGER NOT NULL, reply_to INTEGER,
-    version INTEGER NOT NULL, edited_at INTEGER, place INTEGER NOT NULL, content TEXT
+    id BLOB NOT NULL, time INTEGER NOT NULL, reply_to INTEGER, revision_ahead INTEGER NOT NULL, content TEXT
   ) STRICT;
   CREATE INDEX message_by_seq ON message (conversation, seq, sender, state);
-  CREATE INDEX message_by_place ON message (conversation, place);
+  CREATE INDEX message_by_id ON message (conversation, ${idPrefix('id')});
+  CREATE TABLE change (
+    message INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, place INTEGER NOT NULL,
+    version INTEGER NOT NULL, edited_at INTEGER
+  ) STRICT;
+  CREATE INDEX change_by_place ON change (conversation, place);
   CREATE TABLE command (
-    conversation INTEGER NOT NULL, id BLOB NOT NULL, revision INTEGER NOT NULL, seq INTEGER,
+    conversation INTEGER NOT NULL, id BLOB NOT NULL, revision INTEGER NOT NULL,
     PRIMARY KEY (conversation, id)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE sent (
@@ -81,7 +99,7 @@ const schema = `
 `;
 
 export const openInboxForWriting = (path: string): DatabaseSync => {
-  const db = openSqliteFile({ path, applicationId: 0x7061696e, synchronous: 'NORMAL', schema, schemaVersion: 2 });
+  const db = openSqliteFile({ path, applicationId: 0x7061696e, synchronous: 'NORMAL', schema, schemaVersion: 3 });
   db.exec('PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -32768');
   return db;
 };

@@ -2,7 +2,6 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { userId, type CommandId, type ConversationId, type UserId } from '../schemas/ids.ts';
 import { conversationStream, receiptsStream } from '../schemas/streams.ts';
 import type {
-  ChangedMessages,
   FoundCommand,
   MemberList,
   MemberView,
@@ -12,13 +11,36 @@ import type {
   PageFrom,
   Profile,
 } from './inbox.ts';
-import { fromMessage, inboxAccess, messageColumns, messageIn, type Access, type Asker } from './sqlite-inbox-access.ts';
-import { idBytes, idIn, numberIn, numberOrNull, roles, textOrNull, uuidBytes, type Row } from './sqlite-inbox-file.ts';
+import {
+  fromMessage,
+  inboxAccess,
+  lengthOf,
+  messageColumns,
+  messageIn,
+  type Access,
+  type Asker,
+} from './sqlite-inbox-access.ts';
+import {
+  idBytes,
+  idIn,
+  idPrefix,
+  numberIn,
+  numberOrNull,
+  roles,
+  textOrNull,
+  uuidBytes,
+  type Row,
+} from './sqlite-inbox-file.ts';
 
 /** UTF-16 units of text after which a page ends before its limit, so that long texts make short pages. */
-const pageText = 1_048_576;
+export const pageText = 1_048_576;
 
-const lengthOf = ({ content }: Message): number => (content?.type === 'text' ? content.text.length : 0);
+export const profileIn = (row: Row, id: UserId): Profile => ({
+  userId: id,
+  displayName: textOrNull(row, 'display_name'),
+  statusText: textOrNull(row, 'status_text'),
+  erased: row['erased'] === 1,
+});
 
 export const historyQueries = (db: DatabaseSync) => {
   const { asker, access, isParked } = inboxAccess(db);
@@ -26,9 +48,9 @@ export const historyQueries = (db: DatabaseSync) => {
   const older = db.prepare(`${ofConversation} AND message.seq BETWEEN ?2 AND ?3 ORDER BY message.seq DESC LIMIT ?4`);
   const newer = db.prepare(`${ofConversation} AND message.seq BETWEEN ?2 AND ?3 ORDER BY message.seq LIMIT ?4`);
   const at = db.prepare(`${ofConversation} AND message.seq = ?2`);
-  const changed = db.prepare(`${ofConversation} AND message.place > ?2 AND message.seq > ?3
-    ORDER BY message.place LIMIT ?4`);
-  const seqOfCommand = db.prepare('SELECT seq FROM command WHERE conversation = ? AND id = ? AND seq IS NOT NULL');
+  const sentAs = `FROM message INDEXED BY message_by_id
+    WHERE message.conversation = ?1 AND ${idPrefix('message.id')} = ${idPrefix('?2')} AND message.id = ?2`;
+  const seqOfSend = db.prepare(`SELECT seq, seq + revision_ahead AS revision ${sentAs}`);
   const memberRows = db.prepare(`SELECT user.id, role, visible_from, coalesce(own, 0) AS own, own_at,
     coalesce(delivered, 0) AS delivered, delivered_at, coalesce(read, 0) AS read, read_at
     FROM member JOIN user ON user.no = member.user
@@ -36,9 +58,8 @@ export const historyQueries = (db: DatabaseSync) => {
     WHERE member.conversation = ? AND role IS NOT NULL ORDER BY since, rank`);
   const profile = db.prepare('SELECT id, display_name, status_text, erased FROM user WHERE id = ? AND registered = 1');
   const blocks = db.prepare('SELECT id FROM block JOIN user ON user.no = blocked WHERE block.user = ? ORDER BY id');
-  const command =
-    db.prepare(`SELECT command.revision FROM command JOIN conversation ON conversation.no = command.conversation
-    WHERE conversation.id = ? AND command.id = ?`);
+  const command = db.prepare('SELECT revision FROM command WHERE conversation = ? AND id = ?');
+  const conversationNo = db.prepare('SELECT no FROM conversation WHERE id = ?');
   const position = db.prepare('SELECT place FROM position');
 
   const read = (
@@ -129,7 +150,7 @@ export const historyQueries = (db: DatabaseSync) => {
     message(user: UserId, conversation: ConversationId, which: MessageKey): Message | undefined {
       const may = mayAsk(user, conversation);
       if (may === undefined) return undefined;
-      const found = 'seq' in which ? which : seqOfCommand.get(may.conversation, uuidBytes(which.messageId));
+      const found = 'seq' in which ? which : seqOfSend.get(may.conversation, uuidBytes(which.messageId));
       if (found === undefined) return undefined;
       const seq = numberIn({ seq: found.seq ?? null }, 'seq');
       const row = seq > may.visibleFrom ? at.get(may.conversation, seq) : undefined;
@@ -144,30 +165,10 @@ export const historyQueries = (db: DatabaseSync) => {
         }
       );
     },
-    changesOf(user: UserId, conversation: ConversationId, place: number, limit: number): ChangedMessages | undefined {
-      const may = mayAsk(user, conversation);
-      if (may === undefined) return undefined;
-      const messages: { readonly place: number; readonly message: Message }[] = [];
-      let room = pageText;
-      let isLast = true;
-      for (const row of changed.iterate(may.conversation, place, may.visibleFrom, limit + 1)) {
-        const message = messageIn(row, may.by);
-        room -= lengthOf(message);
-        if (messages.length === limit || (room < 0 && messages.length > 0)) {
-          isLast = false;
-          break;
-        }
-        messages.push({ place: numberIn(row, 'place'), message });
-      }
-      const incomplete = may.by.incomplete || isParked(conversationStream(conversation));
-      return { messages, isLast, incomplete };
-    },
     profiles(users: readonly UserId[]): readonly Profile[] {
       return users.flatMap((id) => {
         const row = profile.get(idBytes(id));
-        if (row === undefined) return [];
-        const [displayName, statusText] = [textOrNull(row, 'display_name'), textOrNull(row, 'status_text')];
-        return [{ userId: id, displayName, statusText, erased: row['erased'] === 1 }];
+        return row === undefined ? [] : [profileIn(row, id)];
       });
     },
     blocks(user: UserId): readonly UserId[] {
@@ -175,7 +176,9 @@ export const historyQueries = (db: DatabaseSync) => {
       return by === undefined ? [] : blocks.all(by.no).map((row) => userId.parse(idIn(row, 'id')));
     },
     findCommand(conversation: ConversationId, id: CommandId): FoundCommand {
-      const row = command.get(idBytes(conversation), uuidBytes(id));
+      const found = conversationNo.get(idBytes(conversation));
+      const no = found && numberIn(found, 'no');
+      const row = no === undefined ? undefined : (seqOfSend.get(no, uuidBytes(id)) ?? command.get(no, uuidBytes(id)));
       const reached = position.get();
       const whole = !isParked(conversationStream(conversation));
       return {

@@ -2,8 +2,8 @@ import { workerData } from 'node:worker_threads';
 import { serveCalls } from '../command-side/sqlite-worker.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import type {
-  ChangedChats,
   ChangedMessages,
+  Changes,
   Chat,
   FoundCommand,
   MemberList,
@@ -15,6 +15,7 @@ import type {
   Profile,
   TotalUnread,
 } from './inbox.ts';
+import { changeQueries } from './sqlite-inbox-changes.ts';
 import { chatQueries, type ChatsFound, type ChatsQuery } from './sqlite-inbox-chats.ts';
 import { openInboxForReading } from './sqlite-inbox-file.ts';
 import { historyQueries } from './sqlite-inbox-history.ts';
@@ -29,7 +30,7 @@ export interface InboxReaderCalls {
   chats: { ask: ChatsQuery; answer: ChatsFound };
   chat: { ask: InConversation; answer: Chat | undefined };
   totalUnread: { ask: UserId; answer: TotalUnread };
-  chatsChangedAfter: { ask: { user: UserId; place: number; limit: number }; answer: ChangedChats };
+  changesAfter: { ask: { user: UserId; place: number; limit: number }; answer: Changes };
   messages: { ask: InConversation & { from: PageFrom; limit: number }; answer: MessagePage | undefined };
   message: { ask: InConversation & { which: MessageKey }; answer: Message | undefined };
   members: { ask: InConversation; answer: MemberList | undefined };
@@ -45,6 +46,7 @@ const { path } = workerData as { path: string };
 const db = openInboxForReading(path);
 const chats = chatQueries(db);
 const history = historyQueries(db);
+const changes = changeQueries(db, chats);
 const presence = presenceQueries(db);
 
 serveCalls<InboxReaderCalls>({
@@ -52,11 +54,11 @@ serveCalls<InboxReaderCalls>({
     chats: (query) => chats.chats(query),
     chat: ({ user, conversation }) => chats.chat(user, conversation),
     totalUnread: (user) => chats.totalUnread(user),
-    chatsChangedAfter: ({ user, place, limit }) => chats.chatsChangedAfter(user, place, limit),
+    changesAfter: ({ user, place, limit }) => changes.changesAfter(user, place, limit),
     messages: ({ user, conversation, from, limit }) => history.messages(user, conversation, from, limit),
     message: ({ user, conversation, which }) => history.message(user, conversation, which),
     members: ({ user, conversation }) => history.members(user, conversation),
-    changesOf: ({ user, conversation, place, limit }) => history.changesOf(user, conversation, place, limit),
+    changesOf: ({ user, conversation, place, limit }) => changes.changesOf(user, conversation, place, limit),
     profiles: (users) => history.profiles(users),
     blocks: (user) => history.blocks(user),
     presence: ({ user, of, mostMembers }) => presence.presence(user, of, mostMembers),

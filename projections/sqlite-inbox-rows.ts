@@ -1,22 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { MessageContent } from '../schemas/content.ts';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { kindOf, subjectOf, type StreamName } from '../schemas/streams.ts';
-import { Unprojectable, type InboxChange } from './project-inbox.ts';
-import {
-  bucketOf,
-  bucketSize,
-  kinds,
-  messageState,
-  numberIn,
-  roles,
-  uuidBytes,
-  type Row,
-} from './sqlite-inbox-file.ts';
+import type { InboxChange } from './project-inbox.ts';
+import { kinds, roles, uuidBytes } from './sqlite-inbox-file.ts';
+import { messageRows } from './sqlite-inbox-message-rows.ts';
 import { sqliteNumbers } from './sqlite-inbox-numbers.ts';
 import { presenceRows } from './sqlite-inbox-presence-rows.ts';
-
-type ChangeOf<T extends InboxChange['type']> = Extract<InboxChange, { type: T }>;
 
 export interface InboxRows {
   /** Writes a change, or holds it back until `flush` where a later one of the batch may stand for both. */
@@ -29,48 +18,39 @@ export interface InboxRows {
   forget(stream: StreamName): void;
 }
 
+type Description = Extract<
+  InboxChange,
+  { type: 'conversation-started' | 'conversation-named' | 'member-joined' | 'member-ended' | 'role-changed' }
+>;
+
 interface Advanced {
   seq: number;
   revision: number;
   place: number;
+  /** Of the last change of its name or its members. */
+  describedPlace: number | null;
   activePlace: number | null;
   activeAt: number | null;
 }
 
-const stored = (content: MessageContent | null): { readonly state: number; readonly text: string | null } => {
-  if (content === null) return { state: messageState.text, text: null };
-  return content.type === 'text'
-    ? { state: messageState.text, text: content.text }
-    : { state: messageState.json, text: JSON.stringify(content) };
-};
-
 export const inboxRows = (db: DatabaseSync): InboxRows => {
   const numbers = sqliteNumbers(db);
+  const messages = messageRows(db, numbers);
+  const presence = presenceRows(db);
   const advance = db.prepare(`UPDATE conversation SET seq = ?, revision = ?, place = ?,
-    active_place = coalesce(?, active_place), active_at = coalesce(?, active_at) WHERE no = ?`);
+    described_place = coalesce(?, described_place), active_place = coalesce(?, active_place),
+    active_at = coalesce(?, active_at) WHERE no = ?`);
   const begin = db.prepare('UPDATE conversation SET kind = ?, active_place = ?, active_at = ? WHERE no = ?');
   const name = db.prepare('UPDATE conversation SET name = ? WHERE no = ?');
   const join = db.prepare(`INSERT OR REPLACE INTO member
-    (conversation, user, role, since, rank, visible_from, joined_place, joined_at, place)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-  const end = db.prepare('UPDATE member SET role = NULL, place = ? WHERE conversation = ? AND user = ?');
+    (conversation, user, role, since, rank, visible_from, joined_place, place, by, at, version)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const end = db.prepare(`UPDATE member SET role = NULL, place = ?, by = ?, at = ?, version = ?
+    WHERE conversation = ? AND user = ?`);
   const changeRole = db.prepare('UPDATE member SET role = ?, place = ? WHERE conversation = ? AND user = ?');
   const countMembers = db.prepare(`UPDATE conversation SET members =
     (SELECT count(*) FROM member WHERE conversation = ?1 AND role IS NOT NULL) WHERE no = ?1`);
-  const storeCommand = db.prepare(
-    'INSERT OR IGNORE INTO command (conversation, id, revision, seq) VALUES (?, ?, ?, ?)',
-  );
-  const send = db.prepare(`INSERT INTO message
-    (conversation, seq, sender, state, id, time, reply_to, version, edited_at, place, content)
-    VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, ?)`);
-  const find = db.prepare(`SELECT message.rowid AS no, sender, state, erased FROM message
-    JOIN user ON user.no = sender WHERE conversation = ? AND seq = ?`);
-  const edit = db.prepare(
-    'UPDATE message SET state = ?, content = ?, version = ?, edited_at = ?, place = ? WHERE rowid = ?',
-  );
-  const remove = db.prepare(
-    `UPDATE message SET state = ${messageState.deleted}, content = NULL, version = ?, place = ? WHERE rowid = ?`,
-  );
+  const storeCommand = db.prepare('INSERT OR IGNORE INTO command (conversation, id, revision) VALUES (?, ?, ?)');
   const mark = db.prepare(`INSERT INTO mark (conversation, user, delivered, delivered_at, read, read_at)
     VALUES (?1, ?2, ?3, ?5, ?4, iif(?4 > 0, ?5, NULL))
     ON CONFLICT DO UPDATE SET
@@ -79,83 +59,33 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
       read_at = iif(excluded.read > read, excluded.read_at, read_at),
       read = max(read, excluded.read)`);
   const marksPlace = db.prepare('UPDATE conversation SET marks_place = ? WHERE no = ?');
-  const markOwn = db.prepare(`INSERT INTO mark (conversation, user, own, own_at) VALUES (?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET own = excluded.own, own_at = excluded.own_at`);
-  const count = db.prepare(`INSERT INTO sent (conversation, bucket, sender, messages) VALUES (?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET messages = messages + excluded.messages`);
-  const profile = db.prepare('UPDATE user SET display_name = ?, status_text = ? WHERE no = ?');
+  const profile = db.prepare('UPDATE user SET display_name = ?, status_text = ?, place = ? WHERE no = ?');
   const register = db.prepare('UPDATE user SET registered = 1 WHERE no = ?');
-  const erase = db.prepare('UPDATE user SET erased = 1, display_name = NULL, status_text = NULL WHERE no = ?');
-  const bucketsOf = db.prepare(`SELECT sent.conversation, bucket FROM member
-    JOIN sent ON sent.conversation = member.conversation AND sender = user WHERE user = ?`);
-  const eraseTexts = db.prepare(`UPDATE message SET state = ${messageState.text}, content = NULL
-    WHERE conversation = ? AND seq BETWEEN ? AND ? AND sender = ? AND state <> ${messageState.deleted}`);
+  const erase = db.prepare(`UPDATE user SET erased = 1, display_name = NULL, status_text = NULL, place = ?
+    WHERE no = ?`);
+  const beginErasing = db.prepare('INSERT OR IGNORE INTO erasing (user) VALUES (?)');
   const block = db.prepare('INSERT OR IGNORE INTO block (user, blocked) VALUES (?, ?)');
   const unblock = db.prepare('DELETE FROM block WHERE user = ? AND blocked = ?');
-  const presence = presenceRows(db);
+  const blocksPlace = db.prepare('UPDATE user SET blocks_place = ? WHERE no = ?');
   const set = db.prepare(`INSERT OR REPLACE INTO setting
     (user, conversation, muted_until, pinned, archived_at, place) VALUES (?, ?, ?, ?, ?, ?)`);
 
-  // What only the last of a batch has to write, by the numbers of conversation, bucket and user.
+  // What only the last of a batch has to write, by the number of the conversation.
   const advanced = new Map<number, Advanced>();
   const markedAt = new Map<number, number>();
-  const own = new Map<number, Map<number, { seq: number; time: number }>>();
-  const counted = new Map<number, Map<number, Map<number, number>>>();
-
-  const entry = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
-    let value = map.get(key);
-    if (value === undefined) map.set(key, (value = make()));
-    return value;
-  };
-  const addToCount = (conversation: number, seq: number, sender: number, messages: number): void => {
-    const buckets = entry(counted, conversation, () => new Map<number, Map<number, number>>());
-    const senders = entry(buckets, bucketOf(seq), () => new Map<number, number>());
-    senders.set(sender, (senders.get(sender) ?? 0) + messages);
-  };
-  const existing = (conversation: number, seq: number): Row => {
-    const row = find.get(conversation, seq);
-    if (row === undefined) throw new Unprojectable(`there is no message ${seq} to change`);
-    return row;
-  };
-
-  const sent = (change: ChangeOf<'message-sent'>, conversation: number, place: number): void => {
-    const { seq, messageId, by, time, content, replyTo } = change;
-    const sender = numbers.ofUser(by);
-    const { state, text } = stored(numbers.isErased(by) ? null : content);
-    send.run(conversation, seq, sender, state, uuidBytes(messageId), time, replyTo, place, text);
-    addToCount(conversation, seq, sender, 1);
-    entry(own, conversation, () => new Map<number, { seq: number; time: number }>()).set(sender, { seq, time });
-    const now = advanced.get(conversation);
-    if (now !== undefined) [now.activePlace, now.activeAt] = [place, time];
-  };
 
   const flush = (): void => {
-    for (const [no, { seq, revision, place, activePlace, activeAt }] of advanced) {
-      advance.run(seq, revision, place, activePlace, activeAt, no);
+    for (const [no, { seq, revision, place, describedPlace, activePlace, activeAt }] of advanced) {
+      advance.run(seq, revision, place, describedPlace, activePlace, activeAt, no);
     }
     for (const [no, place] of markedAt) marksPlace.run(place, no);
-    for (const [no, users] of own) for (const [user, { seq, time }] of users) markOwn.run(no, user, seq, time);
-    for (const [no, buckets] of counted) {
-      for (const [bucket, senders] of buckets) {
-        for (const [sender, messages] of senders) if (messages !== 0) count.run(no, bucket, sender, messages);
-      }
-    }
+    messages.flush();
     clear();
   };
   const clear = (): void => {
-    for (const held of [advanced, markedAt, own, counted]) held.clear();
-  };
-
-  const eraseUser = (id: UserId): void => {
-    flush();
-    const user = numbers.ofUser(id);
-    erase.run(user);
-    presence.erase(user);
-    numbers.erased(id);
-    for (const row of bucketsOf.all(user)) {
-      const first = numberIn(row, 'bucket') * bucketSize;
-      eraseTexts.run(numberIn(row, 'conversation'), first, first + bucketSize - 1, user);
-    }
+    advanced.clear();
+    markedAt.clear();
+    messages.clear();
   };
 
   const writeOfConversation = (
@@ -163,57 +93,30 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
     conversation: number,
     place: number,
   ): void => {
+    const now = advanced.get(conversation);
     switch (change.type) {
       case 'conversation-advanced': {
-        const now = entry(advanced, conversation, (): Advanced => ({
-          ...change,
-          place,
-          activePlace: null,
-          activeAt: null,
-        }));
-        [now.seq, now.revision, now.place] = [change.seq, change.revision, place];
+        const { seq, revision } = change;
+        if (now !== undefined) [now.seq, now.revision, now.place] = [seq, revision, place];
+        else {
+          const nothingElse = { describedPlace: null, activePlace: null, activeAt: null };
+          advanced.set(conversation, { seq, revision, place, ...nothingElse });
+        }
         return;
       }
-      case 'command-stored':
-        storeCommand.run(conversation, uuidBytes(change.id), change.revision, change.seq);
-        return;
-      case 'conversation-started':
-        begin.run(kinds.indexOf(change.kind), place, change.time, conversation);
-        return;
-      case 'conversation-named':
-        name.run(change.name, conversation);
-        return;
-      case 'member-joined': {
-        const { user, role, since, rank, visibleFrom, time } = change;
-        const no = numbers.ofUser(user);
-        join.run(conversation, no, roles.indexOf(role), since, rank, visibleFrom, place, time, place);
-        countMembers.run(conversation);
-        return;
-      }
-      case 'member-ended':
-        end.run(place, conversation, numbers.ofUser(change.user));
-        countMembers.run(conversation);
-        return;
-      case 'role-changed':
-        changeRole.run(roles.indexOf(change.role), place, conversation, numbers.ofUser(change.user));
-        return;
       case 'message-sent':
-        sent(change, conversation, place);
+        messages.sent(change, conversation, place);
+        if (now !== undefined) [now.activePlace, now.activeAt] = [place, change.time];
         return;
-      case 'message-edited': {
-        const row = existing(conversation, change.seq);
-        if (row['state'] === messageState.deleted) return;
-        const { state, text } = stored(row['erased'] === 1 ? null : change.content);
-        edit.run(state, text, change.version, change.time, place, numberIn(row, 'no'));
+      case 'message-edited':
+        messages.edited(change, conversation, place);
         return;
-      }
-      case 'message-deleted': {
-        const row = existing(conversation, change.seq);
-        if (row['state'] === messageState.deleted) return;
-        remove.run(change.version, place, numberIn(row, 'no'));
-        addToCount(conversation, change.seq, numberIn(row, 'sender'), -1);
+      case 'message-deleted':
+        messages.deleted(change, conversation, place);
         return;
-      }
+      case 'command-stored':
+        storeCommand.run(conversation, uuidBytes(change.id), change.revision);
+        return;
       case 'marks-advanced': {
         const { user, delivered, read, time } = change;
         if (read > 0 || delivered > 0) {
@@ -227,6 +130,43 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
         set.run(numbers.ofUser(user), conversation, mutedUntil, pinned ? 1 : 0, archivedAt, place);
         return;
       }
+      case 'conversation-started':
+      case 'conversation-named':
+      case 'member-joined':
+      case 'member-ended':
+      case 'role-changed':
+        describe(change, conversation, place);
+        if (now !== undefined) now.describedPlace = place;
+        return;
+      default:
+        change satisfies never;
+    }
+  };
+
+  const describe = (change: Description, conversation: number, place: number): void => {
+    switch (change.type) {
+      case 'conversation-started':
+        begin.run(kinds.indexOf(change.kind), place, change.time, conversation);
+        return;
+      case 'conversation-named':
+        name.run(change.name, conversation);
+        return;
+      case 'member-joined': {
+        const { user, role, since, rank, visibleFrom, by, time, version } = change;
+        const what = [roles.indexOf(role), since, rank, visibleFrom, place, place, numbers.ofUser(by), time, version];
+        join.run(conversation, numbers.ofUser(user), ...what);
+        countMembers.run(conversation);
+        return;
+      }
+      case 'member-ended': {
+        const { user, by, time, version } = change;
+        end.run(place, numbers.ofUser(by), time, version, conversation, numbers.ofUser(user));
+        countMembers.run(conversation);
+        return;
+      }
+      case 'role-changed':
+        changeRole.run(roles.indexOf(change.role), place, conversation, numbers.ofUser(change.user));
+        return;
       default:
         change satisfies never;
     }
@@ -244,16 +184,21 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
           register.run(user);
           return;
         case 'profile-changed':
-          if (!numbers.isErased(change.user)) profile.run(change.displayName, change.statusText, user);
+          if (!numbers.isErased(change.user)) profile.run(change.displayName, change.statusText, place, user);
           return;
         case 'user-erased':
-          eraseUser(change.user);
+          erase.run(place, user);
+          presence.erase(user);
+          beginErasing.run(user);
+          numbers.erased(change.user);
           return;
         case 'user-blocked':
           block.run(user, numbers.ofUser(change.blocked));
+          blocksPlace.run(place, user);
           return;
         case 'user-unblocked':
           unblock.run(user, numbers.ofUser(change.blocked));
+          blocksPlace.run(place, user);
           return;
         case 'came-online':
         case 'went-offline':
@@ -275,8 +220,9 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
       if (kind === 'user') {
         const user = numbers.ofUser(subjectOf(stream) as UserId);
         for (const table of ['setting', 'block']) db.prepare(`DELETE FROM ${table} WHERE user = ?`).run(user);
+        // Who was erased stays so, lest anything of it show until the event is in again.
         db.prepare(
-          `UPDATE user SET registered = 0, erased = 0, display_name = NULL, status_text = NULL
+          `UPDATE user SET registered = 0, display_name = NULL, status_text = NULL, place = 0, blocks_place = 0
           WHERE no = ?`,
         ).run(user);
         numbers.forget();
@@ -295,13 +241,13 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
         marksPlace.run(0, conversation);
         return;
       }
-      for (const table of ['message', 'command', 'sent', 'member']) {
+      messages.forget(conversation);
+      for (const table of ['command', 'member']) {
         db.prepare(`DELETE FROM ${table} WHERE conversation = ?`).run(conversation);
       }
-      db.prepare('UPDATE mark SET own = 0, own_at = NULL WHERE conversation = ?').run(conversation);
       db.prepare(
         `UPDATE conversation SET kind = 0, name = NULL, members = 0, seq = 0, revision = -1, place = 0,
-        active_place = 0, active_at = 0 WHERE no = ?`,
+        described_place = 0, active_place = 0, active_at = 0 WHERE no = ?`,
       ).run(conversation);
     },
   };

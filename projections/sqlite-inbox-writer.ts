@@ -13,8 +13,10 @@ import {
   type ParkedStream,
 } from './read-model.ts';
 import { numberIn, numberOrNull, openInboxForWriting, textOrNull, type Row } from './sqlite-inbox-file.ts';
+import { inboxErasing } from './sqlite-inbox-erasing.ts';
 import { inboxRows } from './sqlite-inbox-rows.ts';
 import { isStoreFault } from './sqlite-store-fault.ts';
+import { tidying } from './sqlite-tidying.ts';
 
 /** Batches come as JSON: cheaper for the thread that posts them than a structured clone. */
 export interface InboxWriterCalls {
@@ -26,11 +28,13 @@ export interface InboxWriterCalls {
   /** Folds events of a parked stream; the stream as it is parked again, if it cannot. */
   foldParked: { ask: string; answer: ParkedStream | null };
   unpark: { ask: StreamName; answer: null };
+  holdsErased: { ask: null; answer: boolean };
 }
 
 const { path } = workerData as { path: string };
 const db = openInboxForWriting(path);
 const rows = inboxRows(db);
+const erasing = inboxErasing(db);
 
 const selectPosition = db.prepare('SELECT log, n, place, event_n, event_id FROM position');
 const storePosition = db.prepare(
@@ -59,7 +63,7 @@ const parkedIn = (row: Row): ParkedStream => ({
 const parked = new Map(selectParked.all().map((row) => [parkedIn(row).stream, parkedIn(row)]));
 let position = selectPosition.all().map(positionIn)[0];
 // Also where the last process ended before it came to it.
-let truncateWal = true;
+let walHoldsErased = true;
 
 const inOneTransaction = (work: () => void): void => {
   try {
@@ -71,10 +75,20 @@ const inOneTransaction = (work: () => void): void => {
     rows.rolledBack();
     throw error;
   }
-  if (!truncateWal) return;
-  // What was overwritten is gone from the disk only when the WAL's older frames are.
-  truncateWal = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] !== 0;
 };
+
+/** What was erased goes from the file, then from the WAL, which holds it in older frames and is then empty. */
+const tidy = tidying(() => {
+  if (erasing.isDue()) {
+    inOneTransaction(() => erasing.slice());
+    walHoldsErased = true;
+    return 'more';
+  }
+  // Busy while a reader holds an older view.
+  if (db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] !== 0) return 'later';
+  walHoldsErased = false;
+  return 'done';
+});
 
 /** An error that says nothing of the store: of this event alone. */
 class Poison extends Error {
@@ -91,7 +105,7 @@ const write = (event: RecordedEvent, place: number): void => {
   } catch (error) {
     throw isStoreFault(error) ? error : new Poison(event, error);
   }
-  if (event.event?.type === 'user-erased') truncateWal = true;
+  if (event.event?.type === 'user-erased') tidy.soon();
 };
 
 /** Repeated without the stream, if an event of it cannot be projected. */
@@ -128,6 +142,7 @@ serveCalls<InboxWriterCalls>({
       applyWithout(batch, newlyParked);
       for (const stream of newlyParked.values()) parked.set(stream.stream, stream);
       position = batch.through;
+      tidy.whenIdle();
       return [...newlyParked.values()];
     },
     forget(stream) {
@@ -159,11 +174,16 @@ serveCalls<InboxWriterCalls>({
       parked.delete(stream);
       return null;
     },
+    holdsErased: () => erasing.isDue() || walHoldsErased,
   },
   // Each call commits by itself: one that fails must not take the others along.
   transaction: (work) => work(),
   committed: () => undefined,
   // The follower hears of it and tries again from the stored position.
   survives: () => true,
-  close: () => db.close(),
+  close() {
+    tidy.stop();
+    db.close();
+  },
 });
+tidy.soon();

@@ -25,6 +25,7 @@ export const openSqliteInboxWriter = async (path: string): Promise<ReadModelWrit
       }
       await worker.call('unpark', stream);
     },
+    holdsErased: () => worker.call('holdsErased', null),
     dump: () => dump(path),
     close: () => worker.close(),
   };
@@ -69,8 +70,7 @@ export const openSqliteInbox = async (path: string): Promise<Inbox> => {
       worker.call('messages', { user, conversation, from, limit: clampLimit(limit) }),
     message: (user, conversation, which) => worker.call('message', { user, conversation, which }),
     members: (user, conversation) => worker.call('members', { user, conversation }),
-    chatsChangedAfter: (user, place, limit) =>
-      worker.call('chatsChangedAfter', { user, place, limit: clampLimit(limit) }),
+    changesAfter: (user, place, limit) => worker.call('changesAfter', { user, place, limit: clampLimit(limit) }),
     changesOf: (user, conversation, place, limit) =>
       worker.call('changesOf', { user, conversation, place, limit: clampLimit(limit) }),
     profiles: (users) => worker.call('profiles', users.slice(0, clampLimit(users.length))),

@@ -44,7 +44,7 @@ const dumpUsers = (db: DatabaseSync, after: string | null): DumpedPage => {
 const dumpMessages = (db: DatabaseSync, conversation: string | null, seq: number): DumpedPage => {
   const conversations = db.prepare('SELECT key, id FROM conversations WHERE id >= ? ORDER BY id');
   const messages = db.prepare(`SELECT seq, message_id, id AS sender, time, type, content
-    FROM messages JOIN users ON key = sender WHERE conversation = ? AND seq > ? ORDER BY seq`);
+    FROM messages JOIN users ON key = sender AND erased = 0 WHERE conversation = ? AND seq > ? ORDER BY seq`);
   const lines: string[] = [];
   for (const { key, id } of conversations.iterate(behind(conversation))) {
     const name = idOf(id);

@@ -41,6 +41,9 @@ const schema = `
   ) STRICT;
   CREATE TABLE shards (shard INTEGER PRIMARY KEY, state INTEGER NOT NULL) STRICT`;
 
+/** Of `users.erased`: what an erased person wrote is found no more, lies here still, and is gone. */
+export const erasure = { none: 0, goes: 1, gone: 2 } as const;
+
 /** What the index of a shard holds beside what is found. */
 export const shardState = {
   clean: 0,
@@ -52,7 +55,7 @@ export const shardState = {
 
 /** Opens the index to write it. */
 export const openSearchFile = (path: string): DatabaseSync =>
-  openSqliteFile({ path, applicationId: 0x70617365, synchronous: 'NORMAL', schema, schemaVersion: 1 });
+  openSqliteFile({ path, applicationId: 0x70617365, synchronous: 'NORMAL', schema, schemaVersion: 2 });
 
 const placesOfShard = 0x10000;
 export const shardOf = (place: number): number => Math.floor(place / placesOfShard);

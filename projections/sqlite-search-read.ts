@@ -113,7 +113,7 @@ const newestInShard = (table: string): string => `
   CROSS JOIN messages m ON m.place = t.rowid
   CROSS JOIN members a ON a.user = :user AND a.conversation = m.conversation AND m.seq > a.visible_from
   CROSS JOIN conversations c ON c.key = m.conversation AND c.parked = 0
-  CROSS JOIN users u ON u.key = m.sender
+  CROSS JOIN users u ON u.key = m.sender AND u.erased = 0
   WHERE t.${table} MATCH :match AND t.rowid < :below
     AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user = :user AND b.blocked = m.sender)
     AND (:conversation IS NULL OR m.conversation = :conversation)

@@ -7,6 +7,7 @@ import {
   blobOfUuid,
   chatTerm,
   createTermsTable,
+  erasure,
   shardOf,
   shardState,
   termsTable,
@@ -20,9 +21,16 @@ export interface SearchRows {
   forgetUser(userId: string): void;
   /** Whether the conversation's messages wait to be right again. */
   setParked(conversationId: string, parked: boolean): void;
+  /** Whether anything that an erased person wrote lies here still. */
+  holdsErased(): boolean;
+  /** Takes a part of it away. */
+  eraseSome(): void;
   /** What was remembered of rows that a rollback took away. */
   forgetCached(): void;
 }
+
+/** Looked through at once for what one who was erased wrote. */
+const placesOfSlice = 8_192;
 
 interface TermsStatements {
   readonly insert: (place: number, words: string) => void;
@@ -54,12 +62,17 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
     'UPDATE messages SET type = ?, content = ? WHERE conversation = ? AND seq = ? RETURNING place',
   );
   const removeMessage = db.prepare('DELETE FROM messages WHERE conversation = ? AND seq = ? RETURNING place');
-  const markErased = db.prepare('UPDATE users SET erased = 1 WHERE key = ?');
-  const selectErased = db.prepare('SELECT key FROM users WHERE erased = 1');
-  const removeAllOf = db.prepare('DELETE FROM messages WHERE sender = ? RETURNING place');
+  const setErased = db.prepare('UPDATE users SET erased = ? WHERE key = ?');
+  const selectErased = db.prepare('SELECT key FROM users WHERE erased > 0');
+  const nextErased = db.prepare(`SELECT key FROM users WHERE erased = ${erasure.goes} LIMIT 1`);
+  const lastPlace = db.prepare('SELECT max(place) AS place FROM messages');
+  const removeSomeOf = db.prepare(`DELETE FROM messages WHERE place >= ? AND place < ? AND sender = ?
+    RETURNING place`);
   const removeConversation = db.prepare('DELETE FROM messages WHERE conversation = ? RETURNING place');
   const park = db.prepare('UPDATE conversations SET parked = ? WHERE key = ?');
 
+  /** Up to where the messages of one who was erased have been looked through. */
+  let erasing: { readonly user: number; from: number } | undefined;
   let erasedUsers: Set<number> | undefined;
   const isErased = (user: number): boolean => {
     erasedUsers ??= new Set(selectErased.all().map((row) => Number(row['key'])));
@@ -136,10 +149,8 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
           removeBlock.run(userKey.of(change.by), userKey.of(change.userId));
           return;
         case 'author-erased': {
-          const user = userKey.of(change.userId);
-          markErased.run(user);
+          setErased.run(erasure.goes, userKey.of(change.userId));
           erasedUsers = undefined;
-          erase(removeAllOf.all(user));
           return;
         }
       }
@@ -151,7 +162,18 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
     },
     forgetUser: (userId) => void removeBlocks.run(userKey.of(userId)),
     setParked: (conversationId, parked) => void park.run(parked ? 1 : 0, conversationKey.of(conversationId)),
+    holdsErased: () => nextErased.get() !== undefined,
+    eraseSome() {
+      const user = Number(nextErased.get()?.['key']);
+      if (user !== erasing?.user) erasing = { user, from: 0 };
+      erase(removeSomeOf.all(erasing.from, erasing.from + placesOfSlice, user));
+      erasing.from += placesOfSlice;
+      if (erasing.from <= Number(lastPlace.get()?.['place'] ?? 0)) return;
+      setErased.run(erasure.gone, user);
+      erasing = undefined;
+    },
     forgetCached() {
+      erasing = undefined;
       userKey.forgetCached();
       conversationKey.forgetCached();
       erasedUsers = undefined;

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { inTransaction } from '../command-side/sqlite-file.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { LogId } from '../schemas/position.ts';
 import { kindOf, subjectOf, type StreamName } from '../schemas/streams.ts';
@@ -15,7 +16,7 @@ import { shardState, termsTable } from './sqlite-search-file.ts';
 import { searchRows } from './sqlite-search-rows.ts';
 import { isStoreFault } from './sqlite-store-fault.ts';
 
-/** All but `purge` run inside a transaction of the caller's. */
+/** All but `tidy` run inside a transaction of the caller's. */
 export interface SearchWriter {
   position(): AppliedPosition | undefined;
   apply(batch: FollowedBatch): readonly ParkedStream[];
@@ -25,8 +26,9 @@ export interface SearchWriter {
   refoldPage(page: FollowedBatch): ParkedStream | undefined;
   endRefold(stream: StreamName): void;
   dump(page: DumpPage): DumpedPage;
-  /** Takes from the disk what was erased. It takes up what an end of the process left undone. */
-  purge(): void;
+  holdsErased(): boolean;
+  /** A step of taking from the disk what was erased; it takes up what an end of the process left undone. */
+  tidy(): 'more' | 'later' | 'done';
   /** The caller rolled its transaction back. */
   rolledBack(): void;
 }
@@ -53,8 +55,10 @@ export const searchWriter = (db: DatabaseSync): SearchWriter => {
   const selectParked = db.prepare('SELECT stream, n, revision, error FROM parked ORDER BY stream');
   const addParked = db.prepare('INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?)');
   const removeParked = db.prepare('DELETE FROM parked WHERE stream = ?');
-  const shardsToPurge = db.prepare(`SELECT shard FROM shards WHERE state = ${shardState.toPurge}`);
-  const purged = db.prepare('UPDATE shards SET state = 0 WHERE shard = ?');
+  const shardToPurge = db.prepare(`SELECT shard FROM shards WHERE state = ${shardState.toPurge} LIMIT 1`);
+  const purged = db.prepare(`UPDATE shards SET state = ${shardState.clean} WHERE shard = ?`);
+  // Also where the last process ended before it came to it.
+  let walHoldsErased = true;
   let parkedStreams: Set<string> | undefined;
 
   const store = ({ stream, n, revision, error }: ParkedStream): void => {
@@ -125,16 +129,26 @@ export const searchWriter = (db: DatabaseSync): SearchWriter => {
       parkedStreams?.delete(stream);
     },
     dump: (page) => dumpPage(db, page),
-    purge() {
-      const shards = shardsToPurge.all().map(({ shard }) => Number(shard));
-      if (shards.length === 0) return;
-      for (const shard of shards) {
-        const table = termsTable(shard);
-        db.exec(`INSERT INTO ${table} (${table}) VALUES ('optimize')`);
+    holdsErased: () => rows.holdsErased() || shardToPurge.get() !== undefined || walHoldsErased,
+    tidy() {
+      if (rows.holdsErased()) {
+        inTransaction(db, () => rows.eraseSome());
+        return 'more';
       }
-      // Busy while a reader holds an older view for longer than the timeout: then the next batch tries again.
-      const busy = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'];
-      if (busy === 0) for (const shard of shards) purged.run(shard);
+      const shard = shardToPurge.get()?.['shard'];
+      if (shard !== undefined) {
+        inTransaction(db, () => {
+          const table = termsTable(Number(shard));
+          db.exec(`INSERT INTO ${table} (${table}) VALUES ('optimize')`);
+          purged.run(shard);
+        });
+        walHoldsErased = true;
+        return 'more';
+      }
+      // Busy while a reader holds an older view.
+      if (db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] !== 0) return 'later';
+      walHoldsErased = false;
+      return 'done';
     },
     rolledBack() {
       rows.forgetCached();

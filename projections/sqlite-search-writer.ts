@@ -6,6 +6,7 @@ import type { StreamName } from '../schemas/streams.ts';
 import { openSearchFile } from './sqlite-search-file.ts';
 import type { DumpPage, DumpedPage } from './sqlite-search-dump.ts';
 import { searchWriter } from './sqlite-search-write.ts';
+import { tidying } from './sqlite-tidying.ts';
 
 /** Batches come as JSON: cheaper for the thread that posts them than a structured clone. */
 export interface SearchWriterCalls {
@@ -15,13 +16,14 @@ export interface SearchWriterCalls {
   beginRefold: { ask: StreamName; answer: null };
   refoldPage: { ask: string; answer: ParkedStream | undefined };
   endRefold: { ask: StreamName; answer: null };
+  holdsErased: { ask: null; answer: boolean };
   dump: { ask: DumpPage; answer: DumpedPage };
 }
 
 const { path } = workerData as { path: string };
 const db = openSearchFile(path);
 const writer = searchWriter(db);
-writer.purge();
+const tidy = tidying(() => writer.tidy());
 
 serveCalls<SearchWriterCalls>({
   calls: {
@@ -37,14 +39,22 @@ serveCalls<SearchWriterCalls>({
       writer.endRefold(stream);
       return null;
     },
+    holdsErased: () => writer.holdsErased(),
     dump: (page) => writer.dump(page),
   },
   transaction: (work) => inTransaction(db, work),
-  committed: () => writer.purge(),
+  committed() {
+    if (writer.holdsErased()) tidy.soon();
+    else tidy.whenIdle();
+  },
   // Rows and position go back together, so the follower may try the same events again.
   survives() {
     writer.rolledBack();
     return true;
   },
-  close: () => db.close(),
+  close() {
+    tidy.stop();
+    db.close();
+  },
 });
+tidy.soon();

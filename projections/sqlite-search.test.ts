@@ -60,6 +60,8 @@ describe('the files of a search index', () => {
       const erasedAt = history.events.length;
       history.erase(bob);
       await index.writer.apply(batchOf(history.events, erasedAt));
+      expect(await index.search.search({ ...request, text: 'canary' })).toMatchObject({ hits: [], complete: true });
+      await expect.poll(() => index.writer.holdsErased()).toBe(false);
       const bytes = await bytesIn(directory);
       expect(bytes).not.toContain('canary');
       expect(bytes).toContain('filler');

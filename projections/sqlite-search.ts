@@ -42,6 +42,7 @@ const writerOf = (worker: SqliteWorker<SearchWriterCalls>): ReadModelWriter => (
     }
     await worker.call('endRefold', stream);
   },
+  holdsErased: () => worker.call('holdsErased', null),
   async *dump() {
     for (let page: DumpPage | null = firstDumpPage; page !== null;) {
       const { lines, next }: DumpedPage = await worker.call('dump', page);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReadModelWriter } from '../projections/read-model.ts';
 import { errors, type ErrorCode } from '../schemas/errors.ts';
 import { readRoutes } from '../schemas/http-reads.ts';
-import { acceptedBody, problem } from '../schemas/http.ts';
+import { acceptedBody, problem, savedBody } from '../schemas/http.ts';
 import { logId, encodeCursor, encodeReadAfter } from '../schemas/position.ts';
 import { ReadsUnderTest, type HttpAnswer } from '../tests/reads-under-test.ts';
 
@@ -98,6 +98,23 @@ test('changes after a cursor: `next` goes on where a page ended, and after the l
   expect((await page(next, 3, token)).messages.map((message) => message.seq)).toEqual([seq]);
   const changed = await reads.get('bob', `/v1/changes?after=${next ?? ''}`, token);
   expect(readRoutes.chatChanges.answer.parse(changed.json()).changes).toMatchObject([{ type: 'chat' }]);
+});
+
+test('changes after a cursor tell that people call themselves otherwise, and that the caller blocks others', async () => {
+  const { readAfter } = await send('before');
+  const answer = await reads.get('bob', '/v1/changes', readAfter);
+  const { next } = readRoutes.chatChanges.answer.parse(answer.json());
+  const put = async (who: string, url: string, body: object) =>
+    savedBody.parse((await reads.call(who, { method: 'PUT', url, body })).json());
+  await put('ada', '/v1/me/profile', { commandId: reads.commands.newId(), displayName: 'Ada L.' });
+  const blocked = await put('bob', '/v1/me/blocks/@ada', { commandId: reads.commands.newId() });
+  const changed = await reads.get('bob', `/v1/changes?after=${next ?? ''}`, blocked.readAfter);
+  expect(readRoutes.chatChanges.answer.parse(changed.json()).changes).toMatchObject([
+    { type: 'profile', profile: { displayName: 'Ada L.', erased: false } },
+    { type: 'blocks' },
+  ]);
+  const url = `/v1/me/blocks/@ada?commandId=${reads.commands.newId()}`;
+  expect((await reads.call('bob', { method: 'DELETE', url })).status).toBe(200);
 });
 
 test('search pages through its hits, with highlights', async () => {

@@ -1,6 +1,6 @@
 import type { Caller } from '../command-side/command-gateway.ts';
 import type { EventLog } from '../event-log/event-log.ts';
-import { BadCursor, type ChangedChat, type Chat, type Inbox, type PageFrom } from '../projections/inbox.ts';
+import { BadCursor, type ChangeAt, type Chat, type Inbox, type PageFrom } from '../projections/inbox.ts';
 import type { Progress } from '../projections/progress.ts';
 import type { MessageSearch, SearchRefusal } from '../projections/search.ts';
 import type { UserRef } from '../schemas/commands.ts';
@@ -59,10 +59,8 @@ const found = <T>(body: T | undefined, otherwise: Answered<never>): Answered<T> 
 
 const chatView = ({ place, ...chat }: Chat): ChatView => chat;
 
-const changeView = (change: ChangedChat) =>
-  'chat' in change
-    ? { type: 'chat' as const, chat: chatView(change.chat) }
-    : { type: 'ended' as const, conversationId: change.ended };
+const changeView = ({ place, ...change }: ChangeAt) =>
+  change.type === 'chat' ? { type: 'chat' as const, chat: chatView(change.chat) } : change;
 
 interface Where {
   readonly before?: Seq | undefined;
@@ -106,13 +104,9 @@ export const reads = ({ eventLog, inbox, search, progress, resolveUser }: ReadsD
       const from = placeOfCursor(after, eventLog);
       if (!from.ok) return from;
       const before = inboxPlace();
-      const page = await inbox.chatsChangedAfter(userId, from.place, limit);
-      const { chats, isLast } = page;
-      return ok({
-        changes: chats.map(changeView),
-        next: nextOf(from.place, page, chats.at(-1)?.place, before),
-        isLast,
-      });
+      const page = await inbox.changesAfter(userId, from.place, limit);
+      const { changes, through, isLast } = page;
+      return ok({ changes: changes.map(changeView), next: nextOf(from.place, page, through, before), isLast });
     }),
 
     read(readRoutes.chat, async ({ params }, { userId }) => {

@@ -104,7 +104,7 @@ export const readRoutes = {
   }),
   chatChanges: readRoute({
     path: '/v1/changes',
-    summary: 'The chats in which anything happened after a cursor, as they are now, and those that ended',
+    summary: 'What changed for the caller after a cursor, as it is now: chats, chats that ended, people, blocks',
     params: none,
     query: z.strictObject({ after: cursorInQuery.optional(), ...limitInQuery(50, mostChats) }),
     answer: z.strictObject({
@@ -113,6 +113,10 @@ export const readRoutes = {
           z.discriminatedUnion('type', [
             z.strictObject({ type: z.literal('chat'), chat: chatView }),
             z.strictObject({ type: z.literal('ended'), conversationId }),
+            /** Of somebody in a chat of the caller's. Erased: nothing that this person wrote is shown any more. */
+            z.strictObject({ type: z.literal('profile'), profile: profileView }),
+            /** Whom the caller blocks is another list now. */
+            z.strictObject({ type: z.literal('blocks') }),
           ]),
         )
         .readonly(),

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -54,7 +54,7 @@ test('I7: read models are rebuilt, compared and switched under load, and switche
     const [before] = await versionsIn(data, model);
     const rebuilt = await runParley(data, ['rebuild', model]);
     expect(rebuilt).toMatchObject({ code: 0, out: expect.stringContaining('equals the one built anew') as string });
-    expect(rebuilt.out).toMatch(new RegExp(`live: ${model}-.*-v1\\.2\\.sqlite`));
+    expect(rebuilt.out).toMatch(new RegExp(`live: ${model}-.*-v[0-9]+\\.2\\.sqlite`));
     expect(rebuilt.out).toContain(`last: ${before}`);
     expect(await runParley(data, ['rebuild', model])).toMatchObject({ code: 2 });
     const back = await runParley(data, ['rebuild', model, '--back']);
@@ -68,8 +68,10 @@ test('I7: read models are rebuilt, compared and switched under load, and switche
   // What was switched to stays so, and what was not is still there, over a restart.
   await runParley(data, ['rebuild', 'inbox', '--switch']);
   const live = (await runParley(data, ['rebuild', 'inbox', '--status'])).out;
-  expect(live).toContain('-v1.2.sqlite');
+  expect(live).toMatch(/-v[0-9]+\.2\.sqlite/);
   await server.end();
+  // Of another version of this program, which nobody here could keep up with erasures.
+  await writeFile(join(data, 'views', `inbox-${'A'.repeat(22)}-v0.sqlite`), '');
   const restarted = await start(data);
   expect((await runParley(data, ['rebuild', 'inbox', '--status'])).out.split(',')[0]).toBe(live.split(',')[0]);
   expect(await chats(restarted, 'bob')).toContain(`"seq":${seq}`);

@@ -1,0 +1,99 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { userId, type ConversationId, type UserId } from '../schemas/ids.ts';
+import { conversationStream } from '../schemas/streams.ts';
+import type { ChangeAt, ChangedMessages, Changes, Message } from './inbox.ts';
+import { fromMessage, inboxAccess, lengthOf, messageColumns, messageIn, type Asker } from './sqlite-inbox-access.ts';
+import type { chatQueries } from './sqlite-inbox-chats.ts';
+import { idIn, numberIn, type Row } from './sqlite-inbox-file.ts';
+import { pageText, profileIn } from './sqlite-inbox-history.ts';
+import { seqUpTo } from './sqlite-inbox-places.ts';
+
+/** People looked at for one page, whether the user has to do with them or not. */
+const mostPeopleLookedAt = 500;
+
+type Change = { readonly place: number; readonly message: Message };
+
+export const changeQueries = (
+  db: DatabaseSync,
+  { changedAfter }: Pick<ReturnType<typeof chatQueries>, 'changedAfter'>,
+) => {
+  const { asker, access, isParked } = inboxAccess(db);
+  const lastSeqAt = seqUpTo(db);
+  const changedPeople = db.prepare(`SELECT no, id, display_name, status_text, erased, place FROM user
+    WHERE place > ?1 AND place > 0 ORDER BY place LIMIT ${mostPeopleLookedAt + 1}`);
+  const sharesChat = db.prepare(`SELECT 1 FROM member theirs CROSS JOIN member mine
+    ON mine.conversation = theirs.conversation AND mine.user = ?1 AND mine.role IS NOT NULL
+    WHERE theirs.user = ?2 LIMIT 1`);
+  const blocksPlace = db.prepare('SELECT blocks_place FROM user WHERE no = ?');
+  const sentAfter = db.prepare(`SELECT message.place AS message, message.place FROM message INDEXED BY message_by_seq
+    LEFT JOIN change ON change.message = message.place
+    WHERE message.conversation = ? AND message.seq > ? AND change.message IS NULL ORDER BY message.seq LIMIT ?`);
+  const changedLater =
+    db.prepare(`SELECT message, change.place FROM change CROSS JOIN message ON message.place = message
+    WHERE change.conversation = ? AND change.place > ? AND message.seq > ? ORDER BY change.place LIMIT ?`);
+  const messageAt = db.prepare(`SELECT ${messageColumns} ${fromMessage} WHERE message.place = ?`);
+
+  /** Profiles of people with whom the user has a chat, and up to where they were looked through. */
+  const profilesAfter = ({ no }: Asker, place: number): { readonly changes: ChangeAt[]; readonly through: number } => {
+    if (place === 0) return { changes: [], through: Infinity };
+    const rows = changedPeople.all(place);
+    const through = rows.length > mostPeopleLookedAt ? numberIn(rows[mostPeopleLookedAt - 1] ?? {}, 'place') : Infinity;
+    const known = rows
+      .slice(0, mostPeopleLookedAt)
+      .filter((row) => sharesChat.get(no, numberIn(row, 'no')) !== undefined);
+    const change = (row: Row): ChangeAt => ({
+      type: 'profile',
+      place: numberIn(row, 'place'),
+      profile: profileIn(row, userId.parse(idIn(row, 'id'))),
+    });
+    return { changes: known.map(change), through };
+  };
+  const blocksAfter = ({ no }: Asker, place: number): ChangeAt[] => {
+    const at = numberIn(blocksPlace.get(no) ?? {}, 'blocks_place');
+    return place > 0 && at > place ? [{ type: 'blocks', place: at }] : [];
+  };
+
+  return {
+    changesAfter(user: UserId, place: number, limit: number): Changes {
+      const by = asker(user);
+      if (by === undefined) return { changes: [], through: place, isLast: true };
+      const people = profilesAfter(by, place);
+      const found = [...changedAfter(by, place, limit), ...people.changes, ...blocksAfter(by, place)]
+        .filter((change) => change.place <= people.through)
+        .toSorted((a, b) => a.place - b.place);
+      const changes = found.slice(0, limit);
+      const last = changes.at(-1)?.place ?? place;
+      if (found.length > limit) return { changes, through: last, isLast: false };
+      return people.through === Infinity
+        ? { changes, through: last, isLast: true }
+        : { changes, through: people.through, isLast: false };
+    },
+    changesOf(user: UserId, conversation: ConversationId, place: number, limit: number): ChangedMessages | undefined {
+      const by = asker(user);
+      const may = by && access(by, conversation);
+      if (by === undefined || may === undefined) return undefined;
+      const { conversation: no, visibleFrom, seq } = may;
+      const known = lastSeqAt(no, visibleFrom, seq, place);
+      const found = [
+        ...sentAfter.all(no, known, limit + 1),
+        ...changedLater.all(no, place, visibleFrom, limit + 1),
+      ].toSorted((a, b) => numberIn(a, 'place') - numberIn(b, 'place'));
+      const messages: Change[] = [];
+      let room = pageText;
+      let isLast = true;
+      for (const { message: sentAt = null } of found) {
+        const row = messageAt.get(sentAt);
+        if (row === undefined) continue;
+        const message = messageIn(row, by);
+        room -= lengthOf(message);
+        if (messages.length === limit || (room < 0 && messages.length > 0)) {
+          isLast = false;
+          break;
+        }
+        messages.push({ place: numberIn(row, 'place'), message });
+      }
+      const incomplete = by.incomplete || isParked(conversationStream(conversation));
+      return { messages, isLast, incomplete };
+    },
+  };
+};
