@@ -21,6 +21,7 @@ const noMarks = { delivered: 0, read: 0 };
 export const chatFrom = (record: ChatRecord): Chat => ({
   record,
   held: [],
+  early: new Map(),
   markSentOn: 0,
   marksAnswered: noMarks,
   marksAsked: noMarks,
@@ -114,6 +115,7 @@ export const takeView = (core: Core, view: ChatView): void => {
     read: Math.max(record.read, view.read),
     incomplete: view.incomplete,
   });
+  if (chat.record.seq > chat.record.through) core.state.ahead.add(view.conversationId);
   core.touched.add(view.conversationId);
 };
 

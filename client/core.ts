@@ -16,6 +16,14 @@ export interface Answer {
   readonly readAfter: string | null;
 }
 
+export const answerOf = (frame: Partial<Answer> & Pick<Answer, 'time'>): Answer => ({
+  conversationId: null,
+  seq: null,
+  chain: null,
+  readAfter: null,
+  ...frame,
+});
+
 export type Outcome =
   | { readonly ok: true; readonly answer: Answer }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string }

@@ -20,12 +20,18 @@ const laneOf = (key: string, draft: Draft): string => {
   return draft.type === 'start-direct' || draft.type === 'create-group' ? key : 'account';
 };
 
-export const waitingFor = (item: Item): Waiting => ({ item, sentOn: 0, notBefore: 0, attempts: 0 });
+export const waitingFor = (item: Item, mayBeStored: boolean): Waiting => ({
+  item,
+  sentOn: 0,
+  notBefore: 0,
+  attempts: 0,
+  mayBeStored,
+});
 
 /** Takes a command in. It is stored before it is sent, and goes out however often we end before it has an answer. */
 export const enqueue = (core: Core, key: string, draft: Draft): void => {
   const item: Item = { key, id: key, order: core.state.nextOrder++, draft, failed: null };
-  append(core, waitingFor(item));
+  append(core, waitingFor(item, false));
   storeItem(core, item);
   sayState(core, item, 'sending');
 };
@@ -47,6 +53,7 @@ export const flushOutbox = (core: Core, { now }: Moment): void => {
   for (const [first] of core.state.lanes.values()) {
     if (room <= 0) return;
     if (first === undefined || first.sentOn === number || first.notBefore > now) continue;
+    first.mayBeStored ||= first.sentOn > 0;
     first.sentOn = number;
     room--;
     core.effects.push({ type: 'transmit', number, frame: frameOf(first.item) });
@@ -94,6 +101,7 @@ export const rejected = (core: Core, frame: ServerFrameOf<'rejected'>, moment: M
   const waiting = core.state.byId.get(frame.messageId ?? frame.commandId ?? '');
   if (waiting === undefined) return;
   waiting.sentOn = 0;
+  waiting.mayBeStored = true;
   switch (frame.retry) {
     case 'same_id':
     case 'after':

@@ -1,7 +1,10 @@
 import { backoff, isLive } from './connection.ts';
 import type { Core, Moment, Read, ReadResult } from './core.ts';
 
-const keyOf = (read: Read): string => ('conversationId' in read ? `${read.name}/${read.conversationId}` : read.name);
+const keyOf = (read: Read): string => {
+  if (read.name === 'messages') return `messages/${read.conversationId}/${read.after ?? 'newest'}`;
+  return read.name === 'chat' ? `chat/${read.conversationId}` : read.name;
+};
 
 /** Asks the server, unless the same is being asked. */
 export const requestRead = (core: Core, read: Read): void => {

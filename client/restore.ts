@@ -27,10 +27,12 @@ export const restore = (stored: ReadonlyMap<string, Json>, cache: CacheSize, now
     readsDue: new Map(),
   };
   for (const item of items) {
-    if (item.failed === null) append({ state }, waitingFor(item));
+    if (item.failed === null) append({ state }, waitingFor(item, true));
     else state.failed.set(item.key, item);
   }
   for (const chat of chats.values()) lookOver(state, chat);
+  const byActivity = [...chats.values()].sort((one, other) => one.record.activeAt - other.record.activeAt);
+  for (const { held, record } of byActivity) if (held.length > 0) state.holding.add(record.conversationId);
   return { state, changes: new Map(), effects: [], touched: new Set() };
 };
 
@@ -53,7 +55,7 @@ const sort = (stored: ReadonlyMap<string, Json>) => {
 };
 
 /** What is not stored with every message follows from the messages. */
-const lookOver = ({ holding, ahead, marksDue, account }: State, chat: Chat): void => {
+const lookOver = ({ ahead, marksDue, account }: State, chat: Chat): void => {
   chat.held.sort((one, other) => one.seq - other.seq);
   const { conversationId } = chat.record;
   let { through, wantedDelivered, ownSeq, activeAt, seq: newest } = chat.record;
@@ -65,7 +67,6 @@ const lookOver = ({ holding, ahead, marksDue, account }: State, chat: Chat): voi
     newest = Math.max(newest, seq);
   }
   chat.record = { ...chat.record, through, wantedDelivered, ownSeq, activeAt, seq: newest };
-  if (chat.held.length > 0) holding.add(conversationId);
-  if ((chat.held.at(-1)?.seq ?? 0) > through) ahead.add(conversationId);
+  if (newest > through) ahead.add(conversationId);
   marksDue.add(conversationId);
 };

@@ -73,6 +73,8 @@ export interface Chat {
   record: ChatRecord;
   /** The newest messages by rising seq; those up to `through` have no hole among them. */
   readonly held: Message[];
+  /** Changes of messages that are not here yet: an answer may be overtaken by what follows from it. */
+  readonly early: Map<number, Pick<Message, 'version' | 'state' | 'content'>>;
   /** The number of the connection over which a mark was sent that has no answer yet; 0: none. */
   markSentOn: number;
   /** What was asked for and answered, though the marks may stand still: in a chat with somebody we block. */
@@ -112,6 +114,8 @@ export interface Waiting {
   sentOn: number;
   notBefore: number;
   attempts: number;
+  /** It was sent before, perhaps by an earlier process: it may be stored, and its message changed since. */
+  mayBeStored: boolean;
 }
 
 export interface Account {
@@ -153,9 +157,9 @@ export interface State {
   readonly failed: Map<string, Item>;
   nextOrder: number;
   nextConnection: number;
-  /** Conversations of which messages are held. */
+  /** Conversations of which messages are held, the longest unused first. */
   readonly holding: Set<string>;
-  /** Conversations with messages beyond a hole. */
+  /** Conversations of which we lack messages: behind a hole, or the newest. */
   readonly ahead: Set<string>;
   /** Conversations with a mark to be sent. */
   readonly marksDue: Set<string>;

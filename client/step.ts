@@ -6,17 +6,18 @@ import {
   connectionWakesAt,
   hear,
   hurry,
+  isLive,
   open,
   openNumber,
   restUntil,
   tickConnection,
   welcomed,
 } from './connection.ts';
-import { emit, keys, storeAccount, type Answer, type Core, type Moment, type Read, type ReadResult } from './core.ts';
+import { answerOf, emit, keys, storeAccount, type Core, type Moment, type Read, type ReadResult } from './core.ts';
 import { flushMarks, markRejected, marksWakeAt, takeMarked, takeReceipts, wantRead } from './marks.ts';
 import { messageOfFrame, messageOfView } from './messages.ts';
 import { complete, discard, enqueue, flushOutbox, outboxWakesAt, rejected } from './outbox.ts';
-import { flushReads, readDone, readFailed, readsWakeAt, startRead } from './reads-due.ts';
+import { flushReads, readDone, readFailed, readsWakeAt, requestRead, startRead } from './reads-due.ts';
 import type { Draft } from './state.ts';
 import { changeMessage, fillHoles, hideAuthor, isWhole, place, showAuthor, takeHistory, takePage } from './timeline.ts';
 
@@ -115,7 +116,7 @@ const takeFrame = (core: Core, frame: ServerFrame, moment: Moment): void => {
       takeMembership(core, frame);
       break;
     case 'message':
-      takeMessage(core, frame);
+      place(core, frame.conversationId, messageOfFrame(frame));
       break;
     case 'edited':
     case 'deleted':
@@ -149,14 +150,6 @@ const takeFrame = (core: Core, frame: ServerFrame, moment: Moment): void => {
   }
 };
 
-const answerOf = (frame: Partial<Answer> & Pick<Answer, 'time'>): Answer => ({
-  conversationId: null,
-  seq: null,
-  chain: null,
-  readAfter: null,
-  ...frame,
-});
-
 const takeAccepted = (core: Core, frame: ServerFrameOf<'accepted'>): void => {
   const { messageId, commandId, conversationId, seq, time, chain, readAfter } = frame;
   const waiting = core.state.byId.get(messageId ?? commandId ?? '');
@@ -168,14 +161,7 @@ const takeAccepted = (core: Core, frame: ServerFrameOf<'accepted'>): void => {
   const replyTo = draft.replyTo ?? null;
   const said = { seq, messageId: id, by, time, version: 0, state: 'shown', content: draft.content, replyTo } as const;
   place(core, conversationId, said);
-};
-
-/** Of ours it comes after a resume; if its answer was lost, it is the answer. */
-const takeMessage = (core: Core, frame: ServerFrameOf<'message'>): void => {
-  const { conversationId, messageId, seq, time, by } = frame;
-  const waiting = by === core.state.account.userId ? core.state.byId.get(messageId) : undefined;
-  if (waiting !== undefined) complete(core, waiting, answerOf({ conversationId, seq, time }));
-  place(core, conversationId, messageOfFrame(frame));
+  if (waiting.mayBeStored) requestRead(core, { name: 'messages', conversationId, after: seq - 1 });
 };
 
 const takeSaved = (core: Core, { commandId, time, chain, readAfter }: ServerFrameOf<'saved'>): void => {
@@ -242,6 +228,7 @@ const takeAnswer = (core: Core, read: Read, result: ReadResult & { ok: true }, m
     readDone(core, read);
     if (read.name === 'chats') storeAccount(core, { ...core.state.account, chatsAsOf: read.asOf });
     for (const chat of result.chats) takeView(core, chat);
+    if (isLive(core)) fillHoles(core);
   } else if (result.name === 'messages' && read.name === 'messages') {
     const { conversationId, after } = read;
     takePage(core, conversationId, after, result.messages.map(messageOfView));

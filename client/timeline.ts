@@ -1,8 +1,9 @@
 import type { ServerFrameOf } from '../schemas/frames.ts';
 import { chatOf, recount } from './chats.ts';
 import { isLive } from './connection.ts';
-import { emit, keys, storeChat, storeMessage, type Core } from './core.ts';
+import { answerOf, emit, keys, storeChat, storeMessage, type Core } from './core.ts';
 import { wantDelivered } from './marks.ts';
+import { complete } from './outbox.ts';
 import { requestRead } from './reads-due.ts';
 import type { Chat, Message } from './state.ts';
 
@@ -23,9 +24,12 @@ export const heldAt = ({ held }: Chat, seq: number): Message | undefined => {
 };
 
 /** Puts a message at its place; one that is there stays as it is unless this one is newer. */
-export const place = (core: Core, conversationId: string, message: Message): void => {
+export const place = (core: Core, conversationId: string, given: Message): void => {
   const chat = chatOf(core, conversationId);
-  const { held, record } = chat;
+  const { held, record, early } = chat;
+  const change = early.get(given.seq);
+  const message = change !== undefined && change.version > given.version ? { ...given, ...change } : given;
+  early.delete(given.seq);
   const known = heldAt(chat, message.seq);
   if (known !== undefined) {
     if (isNewer(message, known)) replace(core, chat, message);
@@ -34,8 +38,12 @@ export const place = (core: Core, conversationId: string, message: Message): voi
   if (message.seq <= record.through) return;
   held.splice(indexOf(held, message.seq), 0, message);
   storeMessage(core, conversationId, message);
-  const { seq, activeAt, ownSeq } = record;
   const isOwn = message.by === core.state.account.userId;
+  const unanswered = isOwn ? core.state.byId.get(message.messageId) : undefined;
+  // Its answer was lost, or is yet to come: this is as good.
+  if (unanswered !== undefined)
+    complete(core, unanswered, answerOf({ conversationId, seq: message.seq, time: message.time }));
+  const { seq, activeAt, ownSeq } = record;
   chat.record = {
     ...record,
     seq: Math.max(seq, message.seq),
@@ -63,8 +71,8 @@ const advance = (core: Core, chat: Chat): void => {
     if (message.by !== state.account.userId) wantDelivered(core, chat, message.seq);
   }
   chat.record = { ...chat.record, through };
-  if ((chat.held.at(-1)?.seq ?? 0) > through) state.ahead.add(conversationId);
-  else state.ahead.delete(conversationId);
+  if (through >= chat.record.seq) state.ahead.delete(conversationId);
+  else state.ahead.add(conversationId);
   core.touched.add(conversationId);
   trim(core, chat);
 };
@@ -73,8 +81,9 @@ const advance = (core: Core, chat: Chat): void => {
 const trim = (core: Core, chat: Chat): void => {
   const { cache, holding } = core.state;
   const { conversationId, through } = chat.record;
+  holding.delete(conversationId);
   holding.add(conversationId);
-  if (holding.size > cache.chats) dropQuietest(core);
+  if (holding.size > cache.chats) dropLongestUnused(core);
   // Some at a time, because the record is stored with it: it says that what was dropped had been told.
   if (chat.held.length <= cache.messages * 1.5) return;
   const surplus = Math.min(chat.held.length - cache.messages, indexOf(chat.held, through + 1));
@@ -87,20 +96,19 @@ const dropFirst = (core: Core, chat: Chat, count: number): void => {
   storeChat(core, chat, {});
 };
 
-const dropQuietest = (core: Core): void => {
+const dropLongestUnused = (core: Core): void => {
   const { holding, ahead, chats } = core.state;
-  let quietest: Chat | undefined;
   for (const id of holding) {
     const chat = chats.get(id);
     if (chat === undefined || ahead.has(id)) continue;
-    if (quietest === undefined || chat.record.activeAt < quietest.record.activeAt) quietest = chat;
+    dropHeld(core, chat);
+    return;
   }
-  if (quietest !== undefined) dropHeld(core, quietest);
 };
 
 const mostOfPreview = 200;
 
-export const dropHeld = (core: Core, chat: Chat): void => {
+const dropHeld = (core: Core, chat: Chat): void => {
   const last = lastMessageOf(chat);
   const content =
     last?.content?.type === 'text'
@@ -135,11 +143,12 @@ export const changeMessage = (core: Core, frame: ServerFrameOf<'edited'> | Serve
   const known = heldAt(chat, seq);
   if (known === undefined) {
     emit(core, 'changed', { conversationId, seq, version, state, content });
+    if (seq > chat.record.through) chat.early.set(seq, { version, state, content });
     if (state === 'deleted') recount(core, chat);
   } else if (version > known.version) replace(core, chat, { ...known, version, state, content });
 };
 
-/** Everything up to here has come: what is missing now does not come by itself. */
+/** Everything up to the cursor has come: what is missing now does not come by itself. */
 export const fillHoles = (core: Core): void => {
   const { ahead, chats, cache } = core.state;
   for (const conversationId of ahead) {

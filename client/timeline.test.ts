@@ -1,0 +1,118 @@
+import { expect, test } from 'vitest';
+import { SimulatedClient } from './simulated-client.fixture.ts';
+import { me, other, SimulatedServer, talks } from './simulated-server.fixture.ts';
+import type { CacheSize } from './state.ts';
+
+const [talk, second] = talks;
+if (talk === undefined || second === undefined) throw new Error('two talks are needed');
+
+const connected = (cache?: CacheSize): { server: SimulatedServer; client: SimulatedClient } => {
+  const server = new SimulatedServer();
+  const client = new SimulatedClient(server, cache);
+  client.settle();
+  client.told = [];
+  return { server, client };
+};
+
+const heldSeqs = ({ core }: SimulatedClient, id = talk): number[] =>
+  (core.state.chats.get(id)?.held ?? []).map(({ seq }) => seq);
+const toldSeqs = ({ told }: SimulatedClient): number[] =>
+  told.flatMap((effect) => (effect.name === 'message' ? [effect.event.message.seq] : []));
+const upTo = (last: number, first = 1): number[] => Array.from({ length: last - first + 1 }, (_, at) => first + at);
+
+test('M7: a long absence is told whole and in order, and what is held and stored stays within the cache', () => {
+  const { server, client } = connected({ messages: 10, chats: 5 });
+  client.cut();
+  for (let n = 0; n < 1_000; n++) server.say(talk, 'theirs');
+  client.settle();
+  expect(toldSeqs(client)).toEqual(upTo(1_000));
+  expect(heldSeqs(client).at(-1)).toBe(1_000);
+  expect(heldSeqs(client).length).toBeLessThanOrEqual(15);
+  expect(client.disk.size).toBeLessThan(25);
+  client.restart();
+  client.settle();
+  expect(toldSeqs(client)).toEqual([]);
+  server.say(talk, 'one more');
+  client.settle();
+  expect(toldSeqs(client)).toEqual([1_001]);
+});
+
+test('of more conversations than the cache holds the longest unused is dropped, and nothing of it told again', () => {
+  const { server, client } = connected({ messages: 10, chats: 1 });
+  server.say(talk, 'theirs');
+  client.settle();
+  server.say(second, 'theirs');
+  client.settle();
+  expect(heldSeqs(client)).toEqual([]);
+  expect(heldSeqs(client, second)).toEqual([1]);
+  expect(client.core.state.chats.get(talk)?.record.preview?.content).toEqual({ type: 'text', text: 'theirs' });
+  client.restart();
+  client.settle();
+  server.say(talk, 'again');
+  client.settle();
+  expect(toldSeqs(client)).toEqual([2]);
+  // The application opens it: the newest page is held again.
+  client.take({ type: 'history', conversationId: second, messages: server.views(second, 0) });
+  expect(heldSeqs(client, second)).toEqual([1]);
+});
+
+test('C2: a hole is filled before what comes after it is told', () => {
+  const { server, client } = connected();
+  for (let n = 0; n < 3; n++) server.say(talk, 'theirs');
+  server.events.splice(1, 1);
+  while (client.deliver('events')) client.flush();
+  expect(toldSeqs(client)).toEqual([1]);
+  client.settle();
+  expect(toldSeqs(client)).toEqual([1, 2, 3]);
+});
+
+test('a hole wider than the cache is skipped, and that is said', () => {
+  const { server, client } = connected({ messages: 10, chats: 5 });
+  for (let n = 0; n < 50; n++) server.say(talk, 'theirs');
+  server.events.splice(1, 47);
+  client.settle();
+  expect(client.told.flatMap((effect) => (effect.name === 'skipped' ? [effect.event] : []))).toEqual([
+    { conversationId: talk, from: 2, to: 40 },
+  ]);
+  expect(toldSeqs(client)).toEqual([1, ...upTo(50, 41)]);
+  expect(heldSeqs(client)).toEqual(upTo(50, 41));
+});
+
+test('a change of a message that is not held is told all the same', () => {
+  const { server, client } = connected({ messages: 2, chats: 5 });
+  for (let n = 0; n < 9; n++) server.say(talk, 'theirs');
+  client.settle();
+  server.edit(talk, 1, 'changed');
+  client.settle();
+  expect(client.told.at(-1)).toMatchObject({ name: 'changed', event: { seq: 1, version: 1 } });
+});
+
+test('whom one blocks is hidden at once, and shown again when the read models know', () => {
+  const { server, client } = connected();
+  server.say(talk, 'theirs');
+  server.say(talk, 'mine', me);
+  client.settle();
+  const change = { userId: other, time: 0 };
+  server.events.push({ type: 'blocked', ...change, version: 1 });
+  client.deliver('events');
+  client.flush();
+  expect(client.core.state.chats.get(talk)?.held).toMatchObject([
+    { state: 'hidden', content: null },
+    { state: 'shown' },
+  ]);
+  // One that comes again after a resume changes nothing.
+  server.events.push({ type: 'unblocked', ...change, version: 2 }, { type: 'blocked', ...change, version: 1 });
+  client.settle();
+  expect(client.core.state.chats.get(talk)?.held[0]).toMatchObject({ state: 'shown', content: { text: 'theirs' } });
+});
+
+test('who is removed keeps nothing, and hears of it once', () => {
+  const { server, client } = connected();
+  server.say(talk, 'theirs');
+  client.settle();
+  server.events.push({ type: 'member-removed', conversationId: talk, userId: me, by: other, time: 0, version: 5 });
+  client.settle();
+  expect(client.core.state.chats.has(talk)).toBe(false);
+  expect([...client.disk.keys()].filter((key) => key.includes(talk))).toEqual([]);
+  expect(client.told.filter(({ name }) => name === 'chat-ended')).toHaveLength(1);
+});
