@@ -2,6 +2,7 @@ import { openPairs, startParley } from './parley.ts';
 import type { DriverResult } from './driver-plan.ts';
 import { drive, driveCeiling, median, medianRun, type Cell, type Duration } from './drive.ts';
 import type { BenchOptions } from './options.ts';
+import { caughtUp, lagOf, sizesOf } from './views.ts';
 
 const cells: readonly Cell[] = [
   { clients: 100, window: 1 },
@@ -15,12 +16,31 @@ const busiest: Cell = { clients: 400, window: 4 };
 const full: Duration = { warmUpSeconds: 10, seconds: 12 };
 const quickly: Duration = { warmUpSeconds: 10, seconds: 6 };
 
+interface ParleyResult extends DriverResult {
+  /** Of inbox or search, when the last message has arrived. */
+  readonly lag_s: number;
+  /** A message, on the disk of a server that was stopped. */
+  readonly log_bytes: number;
+  readonly all_bytes: number;
+}
+
 /** One cell against a server in an empty folder, with every user registered and every conversation open. */
-const driveParley = async ({ clients: count, window }: Cell, duration: Duration): Promise<DriverResult> => {
+const driveParley = async ({ clients: count, window }: Cell, duration: Duration): Promise<ParleyResult> => {
   const parley = await startParley();
+  const { port, data, server } = parley;
   try {
-    const clients = await openPairs(parley.port, count);
-    return await drive({ protocol: 'parley', port: parley.port, clients, window, ...duration });
+    const clients = await openPairs(port, count);
+    const result = await drive({ protocol: 'parley', port, clients, window, ...duration });
+    const lag = await lagOf(port);
+    await caughtUp(port);
+    await server.end('SIGTERM');
+    const sizes = await sizesOf(data);
+    return {
+      ...result,
+      lag_s: Number(lag.seconds.toFixed(2)),
+      log_bytes: Math.round(sizes.log / result.sent),
+      all_bytes: Math.round(sizes.together / result.sent),
+    };
   } finally {
     await parley.stop();
   }
@@ -36,7 +56,7 @@ export const benchChat = async ({ quick }: BenchOptions): Promise<object> => {
   const results: object[] = [];
   for (const cell of quick ? [busiest] : cells) {
     const ceilings: DriverResult[] = [];
-    const runs: DriverResult[] = [];
+    const runs: ParleyResult[] = [];
     for (let round = 0; round < rounds; round++) {
       ceilings.push(await driveCeiling(cell, duration));
       runs.push(await driveParley(cell, duration));

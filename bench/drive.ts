@@ -69,7 +69,7 @@ export const median = (values: readonly number[]): number => {
 };
 
 /** The median run by deliveries a second: its latencies belong to its throughput. */
-export const medianRun = (runs: readonly DriverResult[]): DriverResult => {
+export const medianRun = <Run extends DriverResult>(runs: readonly Run[]): Run => {
   const run = runs.toSorted((a, b) => a.delivered_per_s - b.delivered_per_s)[Math.floor(runs.length / 2)];
   if (run === undefined) throw new Error('no runs');
   return run;

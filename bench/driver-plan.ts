@@ -20,6 +20,8 @@ export interface DriverResult {
   readonly window: number;
   readonly delivered_per_s: number;
   readonly accepted_per_s: number;
+  /** With those of the warm-up. */
+  readonly sent: number;
   readonly p50_ms: number;
   readonly p99_ms: number;
   /** Accepted or under way at the end, and not delivered ten seconds after the last send. */

@@ -126,6 +126,7 @@ const result: DriverResult = {
   window: plan.window,
   delivered_per_s: Math.round(count.delivered / seconds),
   accepted_per_s: Math.round(count.accepted / seconds),
+  sent: count.sent,
   p50_ms: quantile(0.5),
   p99_ms: quantile(0.99),
   lost: count.sent - count.arrived,

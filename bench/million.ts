@@ -12,10 +12,11 @@ import { accountsFile } from '../tests/data-files.ts';
 import { ServerProcess } from '../tests/server-process.ts';
 import { signToken } from '../tests/tokens.ts';
 import { ask, benchEnvironment, newId } from './parley.ts';
+import { caughtUp } from './views.ts';
 
 const messages = 1_000_000;
 const batch = 1_000;
-const folder = join(import.meta.dirname, '../.cache/bench/million-1');
+const folder = join(import.meta.dirname, '../.cache/bench/million-2');
 
 export interface MillionMessages {
   readonly data: string;
@@ -79,7 +80,10 @@ const make = async (data: string): Promise<void> => {
   }
   // The first send after it takes the snapshot that the server itself would have taken on the way.
   const frame = { ...say, conversationId: conversation };
-  await withServer(data, (port) => ask(port, signToken('ann', 'bench'), { ...frame, messageId: newId() }));
+  await withServer(data, async (port) => {
+    await ask(port, signToken('ann', 'bench'), { ...frame, messageId: newId() });
+    await caughtUp(port);
+  });
 };
 
 const appendMessages = async (log: EventLog, conversation: string, author: string): Promise<void> => {

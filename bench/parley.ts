@@ -7,6 +7,7 @@ import type { DriverClient } from './driver-plan.ts';
 
 export interface RunningParley {
   readonly port: number;
+  readonly data: string;
   readonly server: ServerProcess;
   stop(): Promise<void>;
 }
@@ -23,9 +24,10 @@ export const startParley = async (options: ServerOptions = {}): Promise<RunningP
   const server = await ServerProcess.start({ env: benchEnvironment, data: folder.path, ...options });
   return {
     port: server.port,
+    data: folder.path,
     server,
     stop: async () => {
-      await server.end('SIGKILL');
+      if (server.running) await server.end('SIGKILL');
       await folder.stop();
     },
   };

@@ -24,7 +24,7 @@ export const answeredIdOf = (command: Command): AnsweredId => {
 
 /** JSON leaves out the `seq` of what is no send. */
 export const doneFrame = (id: AnsweredId, done: Done): Buffer =>
-  textFrame(JSON.stringify({ type: done.type, ...id, ...done }));
+  textFrame(JSON.stringify({ ...done, ...id }));
 
 export const rejectedFrame = (id: AnsweredId, rejection: Rejection): Buffer =>
   encodeFrame({ type: 'rejected', ...id, retry: errors[rejection.code].retry, ...rejection });
