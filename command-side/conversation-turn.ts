@@ -12,7 +12,7 @@ import type { DecideItems } from './decide-in-turn.ts';
 import { findMessage } from './find-message.ts';
 import type { IdLookUps } from './look-up-id.ts';
 import { planBatch, type CommandRules, type Waiting } from './plan-batch.ts';
-import { settle, settleFailed, type AnswerAs } from './settle-batch.ts';
+import { planned, type AnswerAs } from './settle-batch.ts';
 
 /** A command in the queue of its conversation. */
 export interface Pending extends Waiting<ConversationCommand> {
@@ -77,14 +77,7 @@ export const conversationTurn = (deps: ConversationTurnDeps): DecideItems<Conver
 
   return (_, tip, batch) => {
     const plan = planBatch(tip, batch, rules, deps);
-    const [first] = batch;
-    return {
-      count: plan.verdicts.length,
-      events: plan.events,
-      writers: () => batch.filter((_, index) => plan.verdicts[index]?.as === 'written'),
-      settle: (links, after) => settle(batch, plan, links, after, answerAs),
-      settleFailed: (rejection) => settleFailed(batch, plan, rejection, tip, answerAs),
-      findOut: async () => first !== undefined && (plan.needs === 'target' ? findTarget : findId)(first, tip),
-    };
+    const findOut = plan.needs === 'target' ? findTarget : findId;
+    return planned(batch, plan, tip, answerAs, (first) => findOut(first, tip));
   };
 };

@@ -2,7 +2,7 @@ import type { LogPosition } from '../schemas/position.ts';
 import type { Rejection } from '../schemas/errors.ts';
 import { again, refused, type FirstAnswered } from './answers.ts';
 import type { CommandAnswer } from './command-gateway.ts';
-import type { Links, TurnItem } from './decide-in-turn.ts';
+import type { Decided, Links, TurnItem } from './decide-in-turn.ts';
 import type { Plan, Verdict } from './plan-batch.ts';
 import type { StreamTip } from './stream-cache.ts';
 
@@ -38,7 +38,23 @@ const firstAnswerOf = (
 /** A success in the words of the stream's commands. */
 export type AnswerAs<Item> = (item: Item, first: FirstAnswered, position: LogPosition) => CommandAnswer;
 
-export const settle = <Item extends TurnItem>(
+/** A batch as it was planned on `tip`; `findOut` finds out what the plan needs of its first item. */
+export const planned = <Item extends TurnItem>(
+  batch: readonly Item[],
+  plan: Plan,
+  tip: StreamTip<unknown>,
+  answerAs: AnswerAs<Item>,
+  findOut: (first: Item) => Promise<boolean>,
+): Decided<Item> => ({
+  count: plan.verdicts.length,
+  events: plan.events,
+  writers: () => batch.filter((_, index) => plan.verdicts[index]?.as === 'written'),
+  settle: (links, after) => settle(batch, plan, links, after, answerAs),
+  settleFailed: (rejection) => settleFailed(batch, plan, rejection, tip, answerAs),
+  findOut: async () => batch[0] !== undefined && findOut(batch[0]),
+});
+
+const settle = <Item extends TurnItem>(
   batch: readonly Item[],
   plan: Plan,
   links: Links,
@@ -58,7 +74,7 @@ export const settle = <Item extends TurnItem>(
 };
 
 /** Nothing of the plan is known to be written; what the log held before it still answers. */
-export const settleFailed = <Item extends TurnItem>(
+const settleFailed = <Item extends TurnItem>(
   batch: readonly Item[],
   plan: Plan,
   rejection: Rejection,

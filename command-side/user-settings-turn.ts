@@ -19,7 +19,7 @@ import type { DecideItems } from './decide-in-turn.ts';
 import { lookUpCost, searchId } from './look-up-id.ts';
 import { planBatch, type CommandRules, type Waiting } from './plan-batch.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { settle, settleFailed, type AnswerAs } from './settle-batch.ts';
+import { planned, type AnswerAs } from './settle-batch.ts';
 import type { StreamTip } from './stream-cache.ts';
 
 /** A command in the queue of its user. */
@@ -94,14 +94,6 @@ export const userSettingsTurn = (deps: UserSettingsTurnDeps): DecideItems<UserId
 
   return (_, tip, batch) => {
     const plan = planBatch(tip, batch, rules, deps);
-    const [first] = batch;
-    return {
-      count: plan.verdicts.length,
-      events: plan.events,
-      writers: () => batch.filter((_, index) => plan.verdicts[index]?.as === 'written'),
-      settle: (links, after) => settle(batch, plan, links, after, answerAs),
-      settleFailed: (rejection) => settleFailed(batch, plan, rejection, tip, answerAs),
-      findOut: async () => first !== undefined && findId(first, tip),
-    };
+    return planned(batch, plan, tip, answerAs, (first) => findId(first, tip));
   };
 };
