@@ -5,7 +5,7 @@ import { house, impureGlobals, nodeGlobals, processBelongsToMain, pureSyntax } f
 const tests = ['tests/**', 'bench/**', '**/*.test.ts', '**/*.contract.ts'];
 
 export default defineConfig(
-  globalIgnores(['data/', 'coverage/', '.cache/']),
+  globalIgnores(['data/', 'coverage/', '.cache/', 'dist/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts'],

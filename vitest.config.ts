@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import type { TestProjectInlineConfiguration } from 'vitest/config';
 
-const never = ['**/node_modules/**', '**/.git/**', 'data/**', 'coverage/**', '.cache/**'];
+const never = ['**/node_modules/**', '**/.git/**', 'data/**', 'coverage/**', '.cache/**', 'dist/**'];
 // Generous, for a slow machine: what a test waits for is an event, and a timeout is only there to end a hang.
 const timeout = 30_000;
 const processTimeout = 300_000;

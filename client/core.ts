@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../schemas/errors.ts';
 import type { ClientFrameInput } from '../schemas/frames.ts';
-import type { ChatView, MessageView } from '../schemas/views.ts';
+import type { ChatView, MessageView, ProfileView } from '../schemas/views.ts';
 import type { ClientEvents, Emission } from './events.ts';
 import type { Chat, Item, State } from './state.ts';
 import type { Json } from './storage.ts';
@@ -42,7 +42,13 @@ export type Read =
 
 export type ReadResult =
   | { readonly ok: true; readonly name: 'probe' }
-  | { readonly ok: true; readonly name: 'chats'; readonly chats: readonly ChatView[] }
+  | {
+      readonly ok: true;
+      readonly name: 'chats';
+      readonly chats: readonly ChatView[];
+      /** People in chats of ours who show something else now. */
+      readonly profiles: readonly ProfileView[];
+    }
   | { readonly ok: true; readonly name: 'messages'; readonly messages: readonly MessageView[] }
   | { readonly ok: false; readonly code: ErrorCode | 'unreachable'; readonly retryAfterMs: number };
 

@@ -1,4 +1,4 @@
-import type { ChatView } from '../schemas/views.ts';
+import type { ChatView, ProfileView } from '../schemas/views.ts';
 import { abnormalClosure } from './connection.ts';
 import type { Core, Effect, Moment, Outcome, Read, ReadResult } from './core.ts';
 import type { ClientEvents, ConnectionStatus } from './events.ts';
@@ -205,10 +205,10 @@ export class Engine {
         await this.rest('/v1/unread');
         return { ok: true, name: 'probe' };
       case 'chats':
-        return { ok: true, name: 'chats', chats: await this.#chatsAfter(read.after) };
+        return this.#chatsAfter(read.after);
       case 'chat': {
         const path = `/v1/conversations/${read.conversationId}`;
-        return { ok: true, name: 'chats', chats: [await this.rest<OneChat>(path, {}, read.readAfter)] };
+        return { ok: true, name: 'chats', chats: [await this.rest<OneChat>(path, {}, read.readAfter)], profiles: [] };
       }
       case 'messages': {
         const { conversationId, after } = read;
@@ -221,12 +221,16 @@ export class Engine {
     }
   }
 
-  async #chatsAfter(cursor: string | null): Promise<ChatView[]> {
+  async #chatsAfter(cursor: string | null): Promise<ReadResult> {
     const chats: ChatView[] = [];
+    const profiles: ProfileView[] = [];
     for (let after = cursor; ;) {
       const { changes, next, isLast } = await this.rest<ChatChanges>('/v1/changes', { after, limit: 200 });
-      for (const change of changes) if (change.type === 'chat') chats.push(change.chat);
-      if (isLast) return chats;
+      for (const change of changes) {
+        if (change.type === 'chat') chats.push(change.chat);
+        else if (change.type === 'profile') profiles.push(change.profile);
+      }
+      if (isLast) return { ok: true, name: 'chats', chats, profiles };
       after = next;
     }
   }

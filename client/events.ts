@@ -42,6 +42,13 @@ export interface ClientEvents {
   };
   /** A conversation is new, or something of it changed: name, members, unread, settings. */
   readonly chat: { readonly conversationId: string };
+  /** Somebody in a chat of ours, or we ourselves, shows something else; what an erased one wrote is gone. */
+  readonly profile: {
+    readonly userId: string;
+    readonly displayName: string | null;
+    readonly statusText: string | null;
+    readonly erased: boolean;
+  };
   /** We left it or were removed. */
   readonly 'chat-ended': { readonly conversationId: string };
   /** What was begun under a provisional id has its own now. */

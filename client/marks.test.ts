@@ -178,7 +178,7 @@ describe('C5: unread', () => {
     client.take({
       type: 'read-done',
       read: { name: 'chats', after: null, asOf: null },
-      result: { ok: true, name: 'chats', chats: [server.chat(talk, 19)] },
+      result: { ok: true, name: 'chats', chats: [server.chat(talk, 19)], profiles: [] },
     });
     expect(unread(client)).toBe(19);
     hear(server, client, 2);

@@ -115,7 +115,7 @@ export class SimulatedClient {
 
   private answer(read: Read): ReadResult {
     if (read.name === 'probe') return { ok: true, name: 'probe' };
-    if (read.name !== 'messages') return { ok: true, name: 'chats', chats: [] };
+    if (read.name !== 'messages') return { ok: true, name: 'chats', chats: [], profiles: [] };
     const views = this.server.views(read.conversationId, read.after ?? 0);
     return { ok: true, name: 'messages', messages: read.after === null ? views.slice(-this.cache.messages) : views };
   }

@@ -19,7 +19,17 @@ import { messageOfFrame, messageOfView } from './messages.ts';
 import { complete, discard, enqueue, flushOutbox, outboxWakesAt, rejected } from './outbox.ts';
 import { flushReads, readDone, readFailed, readsWakeAt, requestRead, startRead } from './reads-due.ts';
 import type { Draft } from './state.ts';
-import { changeMessage, fillHoles, hideAuthor, isWhole, place, showAuthor, takeHistory, takePage } from './timeline.ts';
+import {
+  changeMessage,
+  eraseAuthor,
+  fillHoles,
+  hideAuthor,
+  isWhole,
+  place,
+  showAuthor,
+  takeHistory,
+  takePage,
+} from './timeline.ts';
 
 /** What happens to a client. */
 export type Input =
@@ -144,6 +154,8 @@ const takeFrame = (core: Core, frame: ServerFrame, moment: Moment): void => {
       startAnew(core, frame.reason, moment);
       break;
     case 'profile':
+      if (isAccountNews(core, frame)) takeOwnProfile(core, frame);
+      break;
     case 'pong':
     case 'error':
       break;
@@ -168,6 +180,11 @@ const takeSaved = (core: Core, { commandId, time, chain, readAfter }: ServerFram
   const waiting = core.state.byId.get(commandId);
   // What it changed comes as a frame of its own, to all our devices.
   if (waiting !== undefined) complete(core, waiting, answerOf({ time, chain, readAfter }));
+};
+
+const takeOwnProfile = (core: Core, { displayName, statusText }: ServerFrameOf<'profile'>): void => {
+  const { userId } = core.state.account;
+  if (userId !== null) emit(core, 'profile', { userId, displayName, statusText, erased: false });
 };
 
 const takeSynced = (core: Core, { cursor, caughtUp }: ServerFrameOf<'synced'>): void => {
@@ -228,6 +245,10 @@ const takeAnswer = (core: Core, read: Read, result: ReadResult & { ok: true }, m
     readDone(core, read);
     if (read.name === 'chats') storeAccount(core, { ...core.state.account, chatsAsOf: read.asOf });
     for (const chat of result.chats) takeView(core, chat);
+    for (const profile of result.profiles) {
+      emit(core, 'profile', profile);
+      if (profile.erased) eraseAuthor(core, profile.userId);
+    }
     if (isLive(core)) fillHoles(core);
   } else if (result.name === 'messages' && read.name === 'messages') {
     const { conversationId, after } = read;

@@ -200,6 +200,17 @@ export const hideAuthor = (core: Core, author: string): void => {
   }
 };
 
+/** What it wrote is gone everywhere. */
+export const eraseAuthor = (core: Core, author: string): void => {
+  for (const chat of core.state.chats.values()) {
+    const { preview } = chat.record;
+    if (preview?.by === author) storeChat(core, chat, { preview: { ...preview, content: null } });
+    for (const message of chat.held.filter(({ by, content }) => by === author && content !== null)) {
+      replace(core, chat, { ...message, content: null });
+    }
+  }
+};
+
 /** We block it no longer: the placeholders among what is held are read anew, for no frame brings them again. */
 export const showAuthor = (core: Core, author: string): void => {
   core.state.unblocked.add(author);

@@ -83,6 +83,8 @@ export const profileView = z
   })
   .meta({ id: 'Profile' });
 
+export type ProfileView = Readonly<z.infer<typeof profileView>>;
+
 export const searchHitView = z
   .strictObject({
     conversationId,
