@@ -18,6 +18,8 @@ export interface TurnDeps {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly report: Warn;
+  /** Called for each append that found its stream further. */
+  readonly conflicted: () => void;
 }
 
 /** What waits in the queue of a stream. */
@@ -60,7 +62,7 @@ const conflictPauseMs = 4;
 
 /** Decides and appends what waits for one stream in its order, and answers each item when its fate is known. Never throws. */
 export const decideInTurn = <Id extends string, State, Item extends TurnItem>(
-  { eventLog, accounts, clock, randomBytes, report }: TurnDeps,
+  { eventLog, accounts, clock, randomBytes, report, conflicted }: TurnDeps,
   cache: StreamCache<Id, State>,
   decide: DecideItems<Id, State, Item>,
 ) => {
@@ -99,6 +101,7 @@ export const decideInTurn = <Id extends string, State, Item extends TurnItem>(
       case 'appended':
         return { so: 'done', links: outcome.links, tip: cache.appended(id, tip, events, outcome) };
       case 'conflict':
+        conflicted();
         if (outcome.actualRevision < tip.revision) cache.drop(id);
         else await readOn(id, tip);
         return { so: 'overtaken' };

@@ -72,6 +72,8 @@ const drainJitterMs = 4_000;
 /** Load, decide, append, answer: the way of every command, whichever door it came through. */
 export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
   const { accounts, clock, randomBytes, limits, report } = deps;
+  const metrics = new CommandMetrics();
+  const turnDeps = { ...deps, conflicted: () => metrics.conflicted() };
   const conversations = conversationCache(deps);
   const allowance = rateLimit(limits.sendBurst, limits.sendsPerSecond, clock);
   const marksAllowance = rateLimit(limits.markBurst, limits.marksPerSecond, clock);
@@ -83,21 +85,20 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
   const preparing = preparations();
 
   const conversationQueues = streamQueues<ConversationId, Pending>(
-    decideInTurn(deps, conversations, conversationTurn({ ...deps, lookUps })),
+    decideInTurn(turnDeps, conversations, conversationTurn({ ...deps, lookUps })),
   );
   const receiptsQueues = streamQueues<ConversationId, PendingMark>(
-    decideInTurn(deps, receiptsCache(deps), receiptsTurn(deps)),
+    decideInTurn(turnDeps, receiptsCache(deps), receiptsTurn(deps)),
   );
   const userQueues = streamQueues<UserId, PendingSetting>(
-    decideInTurn(deps, settings, userSettingsTurn({ ...deps, allowance })),
+    decideInTurn(turnDeps, settings, userSettingsTurn({ ...deps, allowance })),
   );
 
   const presenceQueues = streamQueues<UserId, PendingPresence>(
-    decideInTurn(deps, presenceCache(deps), presenceTurn(deps)),
+    decideInTurn(turnDeps, presenceCache(deps), presenceTurn(deps)),
   );
   const deliveries = paceDeliveries<ConversationId>((id, pending) => enqueue(receiptsQueues, id, pending, 'receipts'));
 
-  const metrics = new CommandMetrics();
   let underWay = 0;
   let drained: PromiseWithResolvers<void> | undefined;
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
@@ -41,6 +41,8 @@ export interface BackUpDeps {
 export interface BackedUp {
   readonly backup: string;
   readonly position: number;
+  /** Milliseconds. */
+  readonly time: number;
 }
 
 export const sha256Of = async (path: string): Promise<string> => {
@@ -94,7 +96,7 @@ const writeBackup = async ({ data, accounts, clock, directory }: BackUpDeps): Pr
   await addToErasedLedger(directory, await accounts.destroyed());
   await rename(unfinished, backup);
   await syncDirectory(directory);
-  return { backup, position: head.position };
+  return { backup, position: head.position, time };
 };
 
 const headOf = async (directory: string): Promise<Pick<Manifest, 'position' | 'checksum' | 'link'>> => {
@@ -109,3 +111,20 @@ const headOf = async (directory: string): Promise<Pick<Manifest, 'position' | 'c
     await store.close();
   }
 };
+
+/** What a backup says of itself. Throws `Refused` for what is none. */
+export const readManifest = async (from: string): Promise<Manifest> => {
+  const text = await readFile(join(from, manifestFile), 'utf8').catch((cause: unknown) => {
+    throw new Refused(reject('invalid', `${from} is no backup: ${cause instanceof Error ? cause.message : ''}`));
+  });
+  const parsed = manifest.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  throw new Refused(reject('invalid', `${join(from, manifestFile)} is not understood`));
+};
+
+/** The name of the newest backup in a directory, for their names are their times. */
+export const newestBackupIn = async (directory: string): Promise<string | undefined> =>
+  (await readdir(directory))
+    .filter((name) => /^backup-.*Z$/.test(name))
+    .toSorted()
+    .at(-1);

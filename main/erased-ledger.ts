@@ -42,7 +42,8 @@ export const addToErasedLedger = async (directory: string, erased: readonly KeyS
   await writeAtOnce(ledgerIn(directory), `${JSON.stringify({ format: 1, erased: all })}\n`);
 };
 
-const readDestinations = async (data: string): Promise<readonly string[]> => {
+/** Where backups of this data were put. */
+export const readDestinations = async (data: string): Promise<readonly string[]> => {
   const text = await orMissing(readFile(destinationsIn(data), 'utf8'));
   return text === undefined ? [] : destinations.parse(JSON.parse(text));
 };

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Inbox } from '../projections/inbox.ts';
 import type { Progress } from '../projections/progress.ts';
 import { inboxKinds } from '../projections/project-inbox.ts';
@@ -13,9 +12,9 @@ export interface FollowingInbox {
 
 const inboxVersion = 3;
 
-/** The inbox in files of its own below the data, kept up with the log until `stack` is unwound. */
+/** The inbox in files of its own in a directory, kept up with the log until `stack` is unwound. */
 export const openInbox = async (
-  data: string,
+  directory: string,
   deps: VersionsDeps,
   stack: AsyncDisposableStack,
 ): Promise<FollowingInbox> => {
@@ -28,7 +27,7 @@ export const openInbox = async (
       openWriter: openSqliteInboxWriter,
       openAsked: openSqliteInbox,
     },
-    join(data, 'views'),
+    directory,
     deps,
     stack,
   );

@@ -2,6 +2,7 @@ import type { Clock } from '../command-side/clock.ts';
 import { randomPool } from '../command-side/random-pool.ts';
 import type { Warn } from '../command-side/warn.ts';
 import type { Configuration } from '../schemas/configuration.ts';
+import { findLastBackup } from './last-backup.ts';
 import { openErasures } from './open-erasures.ts';
 import { openInbox } from './open-inbox.ts';
 import { openSearch } from './open-search.ts';
@@ -10,7 +11,7 @@ import type { OperationsDeps } from './operations.ts';
 
 /** What operations need, where no server runs: takes the lock of the data until `stack` is unwound. */
 export const openOperations = async (
-  { data, tokens }: Configuration,
+  { data, inbox, search, tokens }: Configuration,
   clock: Clock,
   warn: Warn,
   stack: AsyncDisposableStack,
@@ -19,8 +20,8 @@ export const openOperations = async (
   const stores = await openStores(data, { clock, randomBytes, warn }, stack);
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
   const deps = { ...stores, clock, randomBytes, warn };
-  const { inboxVersions } = await openInbox(data, deps, stack);
-  const { searchVersions } = await openSearch(data, deps, stack);
+  const { inboxVersions } = await openInbox(inbox, deps, stack);
+  const { searchVersions } = await openSearch(search, deps, stack);
   const versions = { inbox: inboxVersions, search: searchVersions };
-  return { ...deps, data, issuer: tokens.issuer, erasures, versions };
+  return { ...deps, data, issuer: tokens.issuer, erasures, versions, lastBackup: await findLastBackup(data, warn) };
 };

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Progress } from '../projections/progress.ts';
 import { searchedStreams } from '../projections/project-search.ts';
 import type { MessageSearch } from '../projections/search.ts';
@@ -15,9 +14,9 @@ const searchVersion = 2;
 /** After this long a search stops with what it has. */
 const budgetMs = 200;
 
-/** The search index in files of its own below the data, kept up with the log until `stack` is unwound. */
+/** The search index in files of its own in a directory, kept up with the log until `stack` is unwound. */
 export const openSearch = async (
-  data: string,
+  directory: string,
   deps: VersionsDeps,
   stack: AsyncDisposableStack,
 ): Promise<FollowingSearch> => {
@@ -30,7 +29,7 @@ export const openSearch = async (
       openWriter: openSqliteSearchWriter,
       openAsked: (path) => openSqliteSearchReader({ path, budgetMs }),
     },
-    join(data, 'views'),
+    directory,
     deps,
     stack,
   );

@@ -11,6 +11,7 @@ import type { UserId } from '../schemas/ids.ts';
 import { firstIssue } from '../schemas/parse.ts';
 import { streamKind, type StreamName } from '../schemas/streams.ts';
 import { backUp, type BackedUp } from './back-up.ts';
+import type { LastBackup } from './last-backup.ts';
 import type { VersionsOperated } from './read-model-versions.ts';
 import { Refused } from './refused.ts';
 import { missingKeys } from './verify-keys.ts';
@@ -24,6 +25,7 @@ export interface OperationsDeps {
   readonly accounts: AccountsStore;
   readonly erasures: ErasureFollower;
   readonly versions: Readonly<Record<ModelName, VersionsOperated>>;
+  readonly lastBackup: LastBackup;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
 }
@@ -74,7 +76,11 @@ export const operations = {
   }),
   backup: operation(
     z.strictObject({ directory: z.string().min(1) }),
-    ({ data, accounts, clock }, { directory }): Promise<BackedUp> => backUp({ data, accounts, clock, directory }),
+    async ({ data, accounts, clock, lastBackup }, { directory }): Promise<BackedUp> => {
+      const backedUp = await backUp({ data, accounts, clock, directory });
+      lastBackup.made(backedUp.time);
+      return backedUp;
+    },
   ),
 } as const;
 

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eraseUser } from '../command-side/erase-user.ts';
 import { randomPool } from '../command-side/random-pool.ts';
@@ -9,7 +9,7 @@ import { openSqliteLogStore } from '../event-log/sqlite-log-store.ts';
 import { reject } from '../schemas/errors.ts';
 import type { KeySubject } from '../schemas/events.ts';
 import { userId } from '../schemas/ids.ts';
-import { backedUpFiles, manifest, manifestFile, sha256Of, type Manifest } from './back-up.ts';
+import { backedUpFiles, newestBackupIn, readManifest, sha256Of } from './back-up.ts';
 import { readErasedLedger } from './erased-ledger.ts';
 import { Refused } from './refused.ts';
 
@@ -58,18 +58,8 @@ export const restore = async ({ directory, data, backup }: Restore): Promise<Res
   }
 };
 
-const newestIn = async (directory: string): Promise<string> => {
-  const names = (await readdir(directory)).filter((name) => /^backup-.*Z$/.test(name)).toSorted();
-  return names.at(-1) ?? refuse(`there is no backup in ${directory}`);
-};
-
-const readManifest = async (from: string): Promise<Manifest> => {
-  const text = await readFile(join(from, manifestFile), 'utf8').catch((cause: unknown) => {
-    throw new Refused(reject('invalid', `${from} is no backup: ${cause instanceof Error ? cause.message : ''}`));
-  });
-  const parsed = manifest.safeParse(JSON.parse(text));
-  return parsed.success ? parsed.data : refuse(`${join(from, manifestFile)} is not understood`);
-};
+const newestIn = async (directory: string): Promise<string> =>
+  (await newestBackupIn(directory)) ?? refuse(`there is no backup in ${directory}`);
 
 const makeEmpty = async (data: string): Promise<void> => {
   await mkdir(data, { recursive: true, mode: 0o700 });

@@ -3,16 +3,19 @@ import { commandSide } from '../command-side/command-side.ts';
 import { randomPool } from '../command-side/random-pool.ts';
 import { resolveUser } from '../command-side/resolve-command.ts';
 import { queryApi } from '../query-api/query-api.ts';
+import { everySecond } from '../realtime/every-second.ts';
+import { memoryPresenceLeases } from '../realtime/memory-presence-leases.ts';
 import { realtime } from '../realtime/realtime.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { openAdminSocket } from './admin-socket.ts';
 import { serveHealth } from './health.ts';
 import { httpServer } from './http-server.ts';
+import { findLastBackup } from './last-backup.ts';
 import { openErasures } from './open-erasures.ts';
 import { openInbox, type FollowingInbox } from './open-inbox.ts';
 import { openSearch } from './open-search.ts';
 import { openStores, type Stores } from './open-stores.ts';
-import { buildInfo, serveMetrics } from './serve-metrics.ts';
+import { lastBackupAt, buildInfo, serveMetrics } from './serve-metrics.ts';
 import { tokenIssuer } from './token-issuer.ts';
 
 export interface Serving extends Stores, FollowingInbox {
@@ -28,7 +31,7 @@ export const serveEmbedded = async (
   clock: Clock,
   stack: AsyncDisposableStack,
 ): Promise<Serving> => {
-  const { host, port, data, limits, allowedOrigins } = configuration;
+  const { host, port, data, limits, allowedOrigins, presence } = configuration;
   const server = httpServer(limits);
   const report = server.log.error.bind(server.log);
   const warn = server.log.warn.bind(server.log);
@@ -36,16 +39,18 @@ export const serveEmbedded = async (
 
   const stores = await openStores(data, { clock, randomBytes, warn }, stack);
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
-  const views = await openInbox(data, { ...stores, clock, randomBytes, warn }, stack);
+  const views = await openInbox(configuration.inbox, { ...stores, clock, randomBytes, warn }, stack);
   const deps = { ...stores, ...views, clock, randomBytes, limits, report, warn };
   const commands = commandSide({ ...deps, issuer: tokenIssuer(configuration) });
   stack.defer(() => commands.close());
   await server.register(commands.plugin);
 
-  const { search, searchFollower, searchVersions } = await openSearch(data, deps, stack);
+  const { search, searchFollower, searchVersions } = await openSearch(configuration.search, deps, stack);
   const progress = { inbox: views.follower, search: searchFollower };
   const versions = { inbox: views.inboxVersions, search: searchVersions };
-  await openAdminSocket({ ...deps, data, issuer: configuration.tokens.issuer, erasures, versions }, stack);
+  const lastBackup = await findLastBackup(data, warn);
+  const { issuer } = configuration.tokens;
+  await openAdminSocket({ ...deps, data, issuer, erasures, versions, lastBackup }, stack);
   const queries = queryApi({
     ...deps,
     search,
@@ -55,12 +60,23 @@ export const serveEmbedded = async (
   });
   await server.register(queries.plugin);
 
-  const sockets = realtime({ ...deps, gateway: commands.gateway, signIn: commands.signIn, allowedOrigins });
+  const sockets = realtime({
+    ...deps,
+    progress: views.follower,
+    gateway: commands.gateway,
+    presence: commands.presence,
+    leases: memoryPresenceLeases(presence.offlineAfterSeconds * 1_000, clock),
+    presenceTimes: presence,
+    signIn: commands.signIn,
+    allowedOrigins,
+    everySecond,
+  });
   stack.defer(() => sockets.close());
   sockets.attach(server.server);
-  const all = [...stores.metrics, ...commands.metrics, ...queries.metrics, ...sockets.metrics, buildInfo];
-  serveMetrics(server, all, configuration.internalToken);
-  serveHealth(server, () => ({ ...commands.ready().checks, sockets: sockets.notReady() ?? 'ok' }));
+  const services = [stores, commands, queries, sockets].flatMap(({ metrics }) => metrics);
+  serveMetrics(server, [...services, buildInfo, lastBackupAt(lastBackup)], configuration.internalToken);
+  const readiness = () => ({ ...commands.ready().checks, sockets: sockets.notReady() ?? 'ok' });
+  serveHealth(server, readiness, queries.checks);
 
   stack.defer(() => server.close());
   stack.defer(() => sockets.drain());

@@ -5,8 +5,15 @@ import { replyProblem } from '../command-side/problem.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { reject } from '../schemas/errors.ts';
 import { gauge, metricsText, type Metric } from '../schemas/metrics.ts';
+import type { LastBackup } from './last-backup.ts';
 
 export const buildInfo: Metric = gauge('parley_build_info', () => [[[packageJson.version, process.versions.node], 1]]);
+
+export const lastBackupAt = (last: LastBackup): Metric =>
+  gauge('parley_backup_last_success_timestamp_seconds', () => {
+    const at = last.at();
+    return at === undefined ? [] : [[[], Math.floor(at / 1_000)]];
+  });
 
 /** A proxy on this machine calls from it too, but for others, and says so. */
 const forwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];

@@ -31,6 +31,7 @@ export const progressOf = (eventLog: EventLog, clock: Clock): FollowProgress => 
   let applied: AppliedPosition | undefined;
   let appliedTime: number | undefined;
   let parked: readonly ParkedStream[] = [];
+  let everParked = 0;
   let failing: string | undefined;
   let ended = false;
   let caughtUpAt = clock.monotonic();
@@ -72,13 +73,14 @@ export const progressOf = (eventLog: EventLog, clock: Clock): FollowProgress => 
         // Both are upper bounds: the next event is no older than the last, and came after the last catching up.
         const sinceApplied = appliedTime === undefined ? Infinity : Math.max(clock.now() - appliedTime, 0);
         const behindMs = places === 0 ? 0 : Math.min(sinceApplied, clock.monotonic() - caughtUpAt);
-        return { behind: places, behindMs, parked, failing };
+        return { behind: places, behindMs, parked, everParked, failing };
       },
     },
     reached(now, time, newlyParked) {
       applied = now;
       appliedTime = time ?? appliedTime;
       parked = [...parked, ...newlyParked];
+      everParked += newlyParked.length;
       failing = undefined;
       if (behind() === 0) caughtUpAt = clock.monotonic();
       for (const waiter of waiters) {

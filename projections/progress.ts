@@ -18,6 +18,8 @@ export interface ProgressStatus {
   /** How long the oldest event that is not applied has been waiting for it, in milliseconds; 0 when nothing waits. */
   readonly behindMs: number;
   readonly parked: readonly ParkedStream[];
+  /** Streams parked since the follower began, those that go on again among them. */
+  readonly everParked: number;
   /** Why it does not go on at the moment; undefined: it does. */
   readonly failing: string | undefined;
 }

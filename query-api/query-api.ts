@@ -20,17 +20,21 @@ export interface QueryApi {
   readonly metrics: readonly Metric[];
   /** Every read over REST. */
   readonly plugin: FastifyPluginAsync;
-  /** Why a read model does not go on; behind is not among it. */
+  /** Whether the read models go on; how far they are behind is a metric. */
   readonly checks: () => Readonly<Record<'inbox' | 'search', string>>;
 }
+
+/** What a read takes of the allowance: a search looks through more than a page. */
+const costOf = { inbox: 1, search: 5 } as const;
+const unreachableRetryMs = 1_000;
 
 /** Answers from the read models alone, and holds nothing. */
 export const queryApi = (deps: QueryApiDeps): QueryApi => {
   const { progress, limits, clock } = deps;
   const allowance = rateLimit(limits.readBurst, limits.readsPerSecond, clock);
 
-  const overLimit = (user: UserId): Rejection | undefined => {
-    const retryAfterMs = allowance.take(user, 1);
+  const overLimit = (user: UserId, cost: number): Rejection | undefined => {
+    const retryAfterMs = allowance.take(user, cost);
     return retryAfterMs === undefined
       ? undefined
       : reject('rate_limited', 'too many reads of one user', { limiter: 'reads', retryAfterMs });
@@ -42,12 +46,18 @@ export const queryApi = (deps: QueryApiDeps): QueryApi => {
     return replyProblem(reply, rejection);
   };
 
+  /** Whatever a read model throws is a fault of its store. */
+  const unreachable = (error: unknown, path: string, model: 'inbox' | 'search'): Rejection => {
+    deps.report({ err: error, route: path }, `the ${model} could not be read`);
+    return reject('read_model_unreachable', `the ${model} cannot be read now`, { retryAfterMs: unreachableRetryMs });
+  };
+
   const serveReads = async (server: FastifyInstance): Promise<void> => {
     restScope(deps, server);
     for (const { route, parse } of reads(deps)) {
       server.get(route.path, async (request, reply) => {
         const caller = callerOf(request);
-        const limited = overLimit(caller.userId);
+        const limited = overLimit(caller.userId, costOf[route.readModel]);
         if (limited !== undefined) return refuse(reply, limited);
         const read = parse(request);
         if (!read.ok) return refuse(reply, read.rejection);
@@ -56,7 +66,10 @@ export const queryApi = (deps: QueryApiDeps): QueryApi => {
           const unseen = await waitForWrite(String(token), progress[route.readModel], deps);
           if (unseen !== undefined) return refuse(reply, unseen);
         }
-        const answer = await read.answer(caller);
+        const answer = await read.answer(caller).catch((error: unknown) => ({
+          ok: false as const,
+          rejection: unreachable(error, route.path, route.readModel),
+        }));
         if (!answer.ok) return refuse(reply, answer.rejection);
         return reply.header('cache-control', 'no-store').send(answer.body);
       });
@@ -65,6 +78,9 @@ export const queryApi = (deps: QueryApiDeps): QueryApi => {
 
   const each = (value: (status: ProgressStatus) => number) =>
     (['inbox', 'search'] as const).map((model) => [[model], value(progress[model].status())] as const);
+
+  // Why stands in the log: whoever asks for this need not be an operator.
+  const state = ({ failing }: ProgressStatus): string => (failing === undefined ? 'ok' : 'failing');
 
   return {
     async plugin(server) {
@@ -77,11 +93,12 @@ export const queryApi = (deps: QueryApiDeps): QueryApi => {
       gauge('parley_projection_lag_events', () => each(({ behind }) => behind)),
       gauge('parley_projection_lag_seconds', () => each(({ behindMs }) => behindMs / 1_000)),
       gauge('parley_projection_parked', () => each(({ parked }) => parked.length)),
+      gauge('parley_projection_parked_total', () => each(({ everParked }) => everParked)),
       gauge('parley_search_lag_seconds', () => [[[], progress.search.status().behindMs / 1_000]]),
     ],
     checks: () => ({
-      inbox: progress.inbox.status().failing ?? 'ok',
-      search: progress.search.status().failing ?? 'ok',
+      inbox: state(progress.inbox.status()),
+      search: state(progress.search.status()),
     }),
   };
 };

@@ -272,3 +272,23 @@ test('S15: reads have an allowance of their own, which a send does not feel', as
   const body = { commandId: limited.commands.newId(), name: 'g', members: [] };
   expect((await limited.call('ada', { method: 'POST', url: '/v1/conversations/group', body })).status).toBe(200);
 });
+
+test('S15: a search takes as much of the allowance as five other reads', async () => {
+  await using limited = await ReadsUnderTest.open({ limits: { readBurst: 6, readsPerSecond: 0.01 } });
+  await limited.commands.user('ada');
+  const statuses: number[] = [];
+  for (const path of ['search?q=a', 'unread', 'unread'])
+    statuses.push((await limited.get('ada', `/v1/${path}`)).status);
+  expect(statuses).toEqual([200, 200, 429]);
+});
+
+test('a read whose store cannot be read says so and when to ask again, and the fault is reported', async () => {
+  await using down = await ReadsUnderTest.open();
+  await down.commands.user('ada');
+  await down.inbox.close();
+  const answer = await down.get('ada', '/v1/chats');
+  expect(problem.parse(answer.json())).toMatchObject({ status: 503, code: 'read_model_unreachable' });
+  expect(answer.headers['retry-after']).toBe('1');
+  expect(down.commands.reports).toEqual(['the inbox could not be read']);
+  expect((await down.get('ada', '/v1/search?q=a')).status).toBe(200);
+});

@@ -21,8 +21,11 @@ test('O8: nothing set is a server on loopback with its data in ./data', () => {
     host: '127.0.0.1',
     port: 8080,
     data: './data',
+    inbox: './data/views',
+    search: './data/views',
     tokens: { issuer: 'parley', secret: undefined, jwks: undefined },
     allowedOrigins: new Set(),
+    presence: { heartbeatSeconds: 30, offlineAfterSeconds: 60 },
     limits: defaultLimits,
   });
 });
@@ -32,6 +35,7 @@ test('O8: all that is wrong is said at once, each by its name', () => {
     PARLEY_PORT: '65536',
     PARLEY_SEND_RATE: '-1',
     PARLEY_PROT: '80',
+    PARLEY_INBOX: 'cassandra://127.0.0.1',
     PARLEY_TOKEN_SECRET: 'short',
     PARLEY_ALLOWED_ORIGINS: 'https://chat.example/path',
     PARLEY_TEST_WHATEVER: 'ignored',
@@ -39,11 +43,17 @@ test('O8: all that is wrong is said at once, each by its name', () => {
   const names = problems.map((problem) => /PARLEY_[A-Z_]+/.exec(problem)?.[0]);
   expect(names.toSorted()).toEqual([
     'PARLEY_ALLOWED_ORIGINS',
+    'PARLEY_INBOX',
     'PARLEY_PORT',
     'PARLEY_PROT',
     'PARLEY_SEND_RATE',
     'PARLEY_TOKEN_SECRET',
   ]);
+});
+
+test('read models lie beside the data or in a directory of their own', () => {
+  const { inbox, search } = valid({ PARLEY_DATA: '/srv/data', PARLEY_SEARCH: 'sqlite:/mnt/fast' });
+  expect({ inbox, search }).toEqual({ inbox: '/srv/data/views', search: '/mnt/fast' });
 });
 
 test('a secret comes from the variable or from the file it names, not from both; nothing else has a file', () => {

@@ -13,12 +13,18 @@ const origin = z
   .string()
   .regex(/^https?:\/\/[^/?#\s]+$/, 'must be origins such as https://chat.example, with commas between');
 
+const sqlite = 'sqlite:';
+const sqliteDirectory = z.string().regex(/^sqlite:[^?#]+$/, 'must be sqlite:DIRECTORY');
+
 /** Everything an operator can set: one environment variable each, with what it is unless set. */
 const settings = {
   PARLEY_HOST: z.string().default('127.0.0.1'),
   /** 0: the system picks one; the address is printed. */
   PARLEY_PORT: integer(0, 65_535).default(8080),
   PARLEY_DATA: z.string().default('./data'),
+  /** Where the read models are; beside the data, unless set. */
+  PARLEY_INBOX: sqliteDirectory.optional(),
+  PARLEY_SEARCH: sqliteDirectory.optional(),
   /** Signs and checks tokens (HS256). Without it and without a key set, one is made beside the data. */
   PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   /** The operator's key set as JSON: a file, or an https address. */
@@ -34,6 +40,10 @@ const settings = {
   PARLEY_TEXT_CHARACTERS: integer(1, 100_000).default(defaultLimits.textCharacters),
   PARLEY_GROUP_MEMBERS: integer(2, 10_000).default(defaultLimits.groupMembers),
   PARLEY_RECEIPTS_MEMBERS: integer(2, 10_000).default(defaultLimits.receiptsMembers),
+  PARLEY_PRESENCE_MEMBERS: integer(2, 10_000).default(defaultLimits.presenceMembers),
+  /** Seconds between two pings of a connection, and without a sign of life after which its device is gone. */
+  PARLEY_PRESENCE_HEARTBEAT: integer(1, 3_600).default(30),
+  PARLEY_PRESENCE_OFFLINE_AFTER: integer(2, 7_200).default(60),
   PARLEY_SEND_BURST: integer(1, 1_000_000).default(defaultLimits.sendBurst),
   PARLEY_SEND_RATE: integer(1, 1_000_000).default(defaultLimits.sendsPerSecond),
   PARLEY_MARK_BURST: integer(1, 1_000_000).default(defaultLimits.markBurst),
@@ -41,7 +51,8 @@ const settings = {
   PARLEY_READ_BURST: integer(1, 1_000_000).default(defaultLimits.readBurst),
   PARLEY_READ_RATE: integer(1, 1_000_000).default(defaultLimits.readsPerSecond),
 } as const;
-type SettingName = keyof typeof settings;
+export type SettingName = keyof typeof settings;
+export const settingNames = Object.keys(settings) as readonly SettingName[];
 
 const isSetting = (name: string): name is SettingName => Object.hasOwn(settings, name);
 /** Also taken from the file that `<name>_FILE` names, and never printed. */
@@ -55,6 +66,9 @@ export interface Configuration {
   readonly host: string;
   readonly port: number;
   readonly data: string;
+  /** Directories of read models, each with all versions of it. */
+  readonly inbox: string;
+  readonly search: string;
   readonly tokens: {
     readonly issuer: string;
     readonly secret: string | undefined;
@@ -64,7 +78,13 @@ export interface Configuration {
   /** Shared by services and whoever watches them. */
   readonly internalToken: string | undefined;
   readonly allowedOrigins: ReadonlySet<string>;
+  readonly presence: PresenceTimes;
   readonly limits: Limits;
+}
+
+export interface PresenceTimes {
+  readonly heartbeatSeconds: number;
+  readonly offlineAfterSeconds: number;
 }
 
 export type ReadConfiguration =
@@ -113,16 +133,24 @@ const contradictions = (given: Partial<Record<SettingName, string>>): readonly s
         'the secret made beside the data is for development',
     );
   }
+  if (Number(given.PARLEY_PRESENCE_HEARTBEAT ?? 30) >= Number(given.PARLEY_PRESENCE_OFFLINE_AFTER ?? 60)) {
+    found.push('PARLEY_PRESENCE_OFFLINE_AFTER: must be more than PARLEY_PRESENCE_HEARTBEAT, or nobody stays online');
+  }
   return found;
 };
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$/.test(host);
 
+const viewsIn = (url: string | undefined, { PARLEY_DATA: data }: Settings): string =>
+  url?.slice(sqlite.length) ?? `${data}/views`;
+
 const configurationOf = (from: Settings): Configuration => ({
   host: from.PARLEY_HOST,
   port: from.PARLEY_PORT,
   data: from.PARLEY_DATA,
+  inbox: viewsIn(from.PARLEY_INBOX, from),
+  search: viewsIn(from.PARLEY_SEARCH, from),
   tokens: {
     issuer: from.PARLEY_TOKEN_ISSUER,
     secret: from.PARLEY_TOKEN_SECRET,
@@ -130,10 +158,15 @@ const configurationOf = (from: Settings): Configuration => ({
   },
   internalToken: from.PARLEY_INTERNAL_TOKEN,
   allowedOrigins: new Set(from.PARLEY_ALLOWED_ORIGINS),
+  presence: {
+    heartbeatSeconds: from.PARLEY_PRESENCE_HEARTBEAT,
+    offlineAfterSeconds: from.PARLEY_PRESENCE_OFFLINE_AFTER,
+  },
   limits: {
     textCharacters: from.PARLEY_TEXT_CHARACTERS,
     groupMembers: from.PARLEY_GROUP_MEMBERS,
     receiptsMembers: from.PARLEY_RECEIPTS_MEMBERS,
+    presenceMembers: from.PARLEY_PRESENCE_MEMBERS,
     markBurst: from.PARLEY_MARK_BURST,
     marksPerSecond: from.PARLEY_MARK_RATE,
     readBurst: from.PARLEY_READ_BURST,

@@ -70,6 +70,11 @@ export const errors = {
     retry: 'after',
     means: 'The read cannot see the write of its `Parley-Read-After` yet. The write stands; only ask again.',
   },
+  read_model_unreachable: {
+    http: 503,
+    retry: 'after',
+    means: 'The store that the read is answered from cannot be read now; only ask again.',
+  },
   unavailable: {
     http: 503,
     retry: 'same_id',

@@ -43,6 +43,11 @@ export const metrics = {
     labels: [],
     help: 'From handing a group of appends to the thread that writes to its being on disk.',
   },
+  parley_append_conflicts_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Appends that found their stream further than they were decided on, and were decided again.',
+  },
   parley_projection_lag_events: {
     type: 'gauge',
     labels: ['model'],
@@ -58,7 +63,17 @@ export const metrics = {
     labels: ['model'],
     help: 'Streams that wait for an event that could not be projected.',
   },
+  parley_projection_parked_total: {
+    type: 'counter',
+    labels: ['model'],
+    help: 'Streams that were parked since the process started.',
+  },
   parley_search_lag_seconds: { type: 'gauge', labels: [], help: 'parley_projection_lag_seconds of the search.' },
+  parley_backup_last_success_timestamp_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'When the newest backup of this data was made, in seconds since 1970; absent: none is known.',
+  },
 } as const satisfies Record<string, MetricRow>;
 
 export type MetricName = keyof typeof metrics;
@@ -168,7 +183,7 @@ export class Histogram implements Metric {
   }
 }
 
-/** Read when somebody asks. */
+/** Read when somebody asks; also of what something else counts. */
 export const gauge = (
   name: MetricName,
   read: () => Iterable<readonly [labels: readonly string[], value: number]>,

@@ -59,7 +59,11 @@ test('O1: an empty folder is a server: it prints its address, is alive and ready
   expect((await fetch(`http://127.0.0.1:${server.port}/livez`)).status).toBe(200);
   expect(await ready(server)).toMatchObject({
     status: 200,
-    body: { status: 'ok', checks: { log: 'ok', sockets: 'ok' } },
+    body: {
+      status: 'ok',
+      checks: { log: 'ok', sockets: 'ok' },
+      readModels: { inbox: 'ok', search: 'ok' },
+    },
   });
   expect((await stat(join(data, 'token-secret'))).mode & 0o777).toBe(0o600);
 

@@ -40,6 +40,8 @@ test('O1, O2: the process tells its operator what it did, and nobody else', asyn
   expect(text).toContain('parley_authz_denied_total{door="read",code="conversation_not_found"} 1\n');
   expect(text).toContain('parley_projection_lag_events{model="search"} 0\n');
   expect(text).toContain('parley_ws_connections 0\n');
+  expect(text).toContain('parley_append_conflicts_total 0\n');
+  expect(text).toContain('parley_projection_parked_total{model="inbox"} 0\n');
   expect(text).toMatch(/parley_append_fsync_seconds_count [1-9]/);
   expect(text).not.toContain(conversationId);
 

@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { settingNames } from '../schemas/configuration.ts';
+import { metrics } from '../schemas/metrics.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
 import { tokenSecret } from './tokens.ts';
 import { WireClient } from './wire-client.ts';
@@ -48,4 +50,25 @@ test('O11: every command of the page of operations does what it says, beside a r
   expect(ran.out).toContain('in a new epoch');
   expect(ran.code).toBe(0);
   expect((await ada.ended).code).toBe(4401);
+
+  const backedUpAt = /^parley_backup_last_success_timestamp_seconds (\d+)$/m;
+  const age = async ({ port }: ServerProcess): Promise<number> => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return Date.now() / 1_000 - Number(backedUpAt.exec(text)?.[1]);
+  };
+  expect(await age(server)).toBeLessThan(600);
+  await server.end('SIGTERM');
+  const again = await ServerProcess.start({ data, env: { PARLEY_TOKEN_SECRET: tokenSecret } });
+  stack.defer(async () => {
+    await again.end();
+  });
+  expect(await age(again)).toBeLessThan(600);
+});
+
+test('O2: the page of operations names every metric', () => {
+  for (const name of Object.keys(metrics)) expect(page).toContain(`\`${name}`);
+});
+
+test('O8: the page of operations names every setting', () => {
+  for (const name of settingNames) expect(page).toContain(`\`${name}\``);
 });

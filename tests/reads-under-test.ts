@@ -5,6 +5,7 @@ import { resolveUser } from '../command-side/resolve-command.ts';
 import { signToken } from '../command-side/tokens.ts';
 import { httpServer } from '../main/http-server.ts';
 import { follow, type Follower } from '../projections/follow.ts';
+import type { Inbox } from '../projections/inbox.ts';
 import { inboxKinds } from '../projections/project-inbox.ts';
 import { searchedStreams } from '../projections/project-search.ts';
 import type { ReadModelWriter } from '../projections/read-model.ts';
@@ -42,6 +43,7 @@ export class ReadsUnderTest implements AsyncDisposable {
   readonly commands: CommandsUnderTest;
   readonly side: CommandSide;
   readonly server: FastifyInstance;
+  readonly inbox: Inbox;
   readonly inboxFollower: Follower;
   readonly #stack: AsyncDisposableStack;
 
@@ -49,12 +51,14 @@ export class ReadsUnderTest implements AsyncDisposable {
     commands: CommandsUnderTest,
     side: CommandSide,
     server: FastifyInstance,
+    inbox: Inbox,
     inboxFollower: Follower,
     stack: AsyncDisposableStack,
   ) {
     this.commands = commands;
     this.side = side;
     this.server = server;
+    this.inbox = inbox;
     this.inboxFollower = inboxFollower;
     this.#stack = stack;
   }
@@ -96,7 +100,7 @@ export class ReadsUnderTest implements AsyncDisposable {
       resolveUser: (caller, user) => resolveUser(accounts.installKey, caller, user),
     });
     await server.register(queries.plugin);
-    return new ReadsUnderTest(commands, side, server, inboxFollower, opening.move());
+    return new ReadsUnderTest(commands, side, server, inbox, inboxFollower, opening.move());
   }
 
   /** Of a user by name; nobody has no token. */
