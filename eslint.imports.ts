@@ -12,6 +12,7 @@ export const ports: ReadonlySet<string> = new Set([
   'command-side/accounts-store.ts',
   'command-side/clock.ts',
   'command-side/command-gateway.ts',
+  'command-side/presence-gateway.ts',
   'command-side/problem.ts',
   'command-side/rate-limit.ts',
   'command-side/rest-scope.ts',
@@ -22,7 +23,6 @@ export const ports: ReadonlySet<string> = new Set([
   'projections/progress.ts',
   'projections/search.ts',
   'realtime/bus.ts',
-  'realtime/presence.ts',
 ]);
 
 /** Which package speaks to which product: only files whose name starts with the product import it. */

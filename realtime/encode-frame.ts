@@ -1,4 +1,5 @@
 import type { Done } from '../command-side/command-gateway.ts';
+import type { Presence } from '../projections/inbox.ts';
 import type { Command } from '../schemas/commands.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import { errors, type ErrorCode, type Rejection } from '../schemas/errors.ts';
@@ -23,8 +24,7 @@ export const answeredIdOf = (command: Command): AnsweredId => {
 };
 
 /** JSON leaves out the `seq` of what is no send. */
-export const doneFrame = (id: AnsweredId, done: Done): Buffer =>
-  textFrame(JSON.stringify({ ...done, ...id }));
+export const doneFrame = (id: AnsweredId, done: Done): Buffer => textFrame(JSON.stringify({ ...done, ...id }));
 
 export const rejectedFrame = (id: AnsweredId, rejection: Rejection): Buffer =>
   encodeFrame({ type: 'rejected', ...id, retry: errors[rejection.code].retry, ...rejection });
@@ -169,6 +169,14 @@ export const accountFrame = (event: UserEvent, { revision, time }: RecordedEvent
       return event satisfies never;
   }
 };
+
+/** How people are, to who may know it. */
+export const presenceFrame = (users: readonly Presence[]): Buffer =>
+  encodeFrame({
+    type: 'presence',
+    // Who is not shown looks like somebody who never comes.
+    users: users.map(({ shown, ...seen }) => ({ ...seen, live: shown !== 'asked' })),
+  });
 
 /** How many events of the conversation up to `revision` are no messages. */
 const versionAt = (revision: number, seq: number): number => revision + 1 - seq;

@@ -18,6 +18,8 @@ export class Outbox implements Flushable {
   readonly #turn: FlushTurn;
   #frames: Buffer[] = [];
   #queuedBytes = 0;
+  /** What waits until nothing else does, each the newest of its key. */
+  #later: Map<string, Buffer> | undefined;
   #progressed = false;
   #onDrained: (() => void)[] = [];
   #isWriting = false;
@@ -35,6 +37,14 @@ export class Outbox implements Flushable {
     if (this.#frames.length === 0) this.#turn.mark(this);
     this.#frames.push(frame);
     this.#queuedBytes += frame.length;
+  }
+
+  /** Queues a frame behind all others, in place of one of the same key that still waits. */
+  pushLater(key: string, frame: Buffer): void {
+    if (this.#frames.length === 0) this.#turn.mark(this);
+    this.#later ??= new Map();
+    this.#later.delete(key);
+    this.#later.set(key, frame);
   }
 
   /** Bytes that the kernel has not taken. */
@@ -70,7 +80,8 @@ export class Outbox implements Flushable {
   }
 
   #all(): Buffer[] {
-    const frames = this.#frames;
+    const frames = this.#later === undefined ? this.#frames : [...this.#frames, ...this.#later.values()];
+    this.#later = undefined;
     this.#frames = [];
     this.#queuedBytes = 0;
     return frames;

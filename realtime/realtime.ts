@@ -3,8 +3,13 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
 import type { CommandGateway } from '../command-side/command-gateway.ts';
+import type { PresenceGateway } from '../command-side/presence-gateway.ts';
+import { rateLimit } from '../command-side/rate-limit.ts';
 import type { SnapshotStore } from '../command-side/snapshot-store.ts';
 import type { EventLog } from '../event-log/event-log.ts';
+import type { Inbox } from '../projections/inbox.ts';
+import type { Progress } from '../projections/progress.ts';
+import type { PresenceTimes } from '../schemas/configuration.ts';
 import { reject } from '../schemas/errors.ts';
 import type { ConversationId } from '../schemas/ids.ts';
 import { frameBytes, type Limits } from '../schemas/limits.ts';
@@ -12,12 +17,18 @@ import { gauge, type Metric } from '../schemas/metrics.ts';
 import { conversationStream } from '../schemas/streams.ts';
 import { BlockList } from './block-list.ts';
 import { drainSessions } from './drain-sessions.ts';
+import type { EverySecond } from './every-second.ts';
+import { followPresence } from './follow-presence.ts';
 import { FlushTurn } from './flush-turn.ts';
 import { readHandshake, subprotocol } from './handshake.ts';
 import { keepFollowing } from './keep-following.ts';
+import { lastWrittenAt } from './last-written-at.ts';
 import { loadBlocked } from './load-blocked.ts';
 import { loadMembership } from './load-membership.ts';
 import { Memberships } from './memberships.ts';
+import { PresenceKeeper } from './presence-keeper.ts';
+import type { PresenceLeases } from './presence-leases.ts';
+import { PresenceSubscriptions } from './presence-subscriptions.ts';
 import { RealtimeMetrics } from './realtime-metrics.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { Router } from './router.ts';
@@ -31,10 +42,17 @@ export interface RealtimeDeps {
   readonly snapshots: SnapshotStore;
   readonly gateway: CommandGateway;
   readonly signIn: SignIn;
+  readonly presence: PresenceGateway;
+  readonly leases: PresenceLeases;
+  readonly presenceTimes: PresenceTimes;
+  readonly inbox: Pick<Inbox, 'presence' | 'onlineAfter'>;
+  /** Of that inbox. */
+  readonly progress: Pick<Progress, 'waitFor'>;
   readonly limits: Limits;
   /** Web origins whose pages may connect. */
   readonly allowedOrigins: ReadonlySet<string>;
   readonly clock: Clock;
+  readonly everySecond: EverySecond;
   readonly randomBytes: RandomBytes;
   readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
 }
@@ -55,6 +73,8 @@ const handshakesAtOnce = 1_024;
 const handshakeMs = 10_000;
 const readsAtOnce = 4;
 const mostFragments = 128;
+const subscribeBurst = 20;
+const subscribesPerSecond = 1;
 /** More devices than anybody has, each with a socket that is lost and not missed yet. */
 const socketsPerUser = 50;
 const tooManyHandshakes = reject('busy', 'too many handshakes', { retryAfterMs: 1_000, limiter: 'handshakes' });
@@ -71,8 +91,32 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     (id) => loadMembership(eventLog, deps.snapshots, id),
     (id, revision) => readName(eventLog, id, revision),
   );
-  const router = new Router(eventLog, memberships, sessions, turn, counted, limits);
-  const sessionDeps = { ...deps, turn, metrics: counted, router, memberships, reads: new Turnstile(readsAtOnce) };
+  const keeper = new PresenceKeeper({
+    ...deps,
+    isHere: (user) => sessions.of(user).length > 0,
+    offlineAfterMs: deps.presenceTimes.offlineAfterSeconds * 1_000,
+    lastWrittenAt: lastWrittenAt(eventLog, stopping.signal),
+  });
+  const subscriptions = new PresenceSubscriptions({
+    ...deps,
+    viewersOf: (user) => sessions.of(user),
+    asks: new Turnstile(readsAtOnce),
+    mostMembers: limits.presenceMembers,
+  });
+  const presence = followPresence(keeper, subscriptions);
+  const router = new Router(eventLog, memberships, sessions, turn, counted, presence, limits);
+  const sessionDeps = {
+    ...deps,
+    turn,
+    metrics: counted,
+    router,
+    memberships,
+    reads: new Turnstile(readsAtOnce),
+    keeper,
+    subscriptions,
+    presenceAllowance: rateLimit(subscribeBurst, subscribesPerSecond, deps.clock),
+    presence: deps.presenceTimes,
+  };
   const webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -90,10 +134,11 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
 
   const following = keepFollowing(router, stopping.signal, warn);
 
-  const seconds = setInterval(() => {
+  const stopTicking = deps.everySecond(() => {
     second++;
     for (const session of sessions.all) session.tick(second);
-  }, 1_000);
+    void keeper.tick();
+  });
 
   const open = (request: IncomingMessage, socket: Duplex, head: Buffer, signedIn: SignedIn & { ok: true }): void => {
     webSockets.handleUpgrade(request, socket, head, (ws) => {
@@ -106,7 +151,9 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
       ws.on('error', () => session.stop());
       ws.on('close', () => {
         session.stop();
+        subscriptions.end(session);
         sessions.remove(session);
+        if (sessions.of(userId).length === 0) keeper.gone(userId);
       });
     });
   };
@@ -152,7 +199,8 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     drain: () => (draining ??= drainSessions(sessions, deps.randomBytes)),
     async close() {
       stopping.abort();
-      clearInterval(seconds);
+      stopTicking();
+      keeper.end();
       for (const session of sessions.all) session.terminate();
       await following;
     },

@@ -1,5 +1,5 @@
 import { marksShownTo, receivers } from '../domain/visibility.ts';
-import { isConversationEvent, isReceiptsEvent, isUserEvent } from '../domain/fold.ts';
+import { isConversationEvent, isPresenceEvent, isReceiptsEvent, isUserEvent } from '../domain/fold.ts';
 import type { EventLog, TailBatch } from '../event-log/event-log.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
@@ -17,12 +17,15 @@ import {
   placeholderFrame,
   receiptsFrame,
 } from './encode-frame.ts';
+import type { FollowPresence } from './follow-presence.ts';
 import type { FlushTurn } from './flush-turn.ts';
 import type { KnownMembership, Memberships } from './memberships.ts';
 import type { RealtimeMetrics } from './realtime-metrics.ts';
 import type { Sessions } from './sessions.ts';
 
+/** What a device is owed, also when it comes back. */
 export const followedKinds = ['conversation', 'receipts', 'user'] as const;
+const routedKinds = [...followedKinds, 'presence'] as const;
 const loadsAtOnce = 64;
 
 /** The log holds an event that this process must not pass over and does not know. */
@@ -46,6 +49,7 @@ export class Router {
   readonly #sessions: Sessions;
   readonly #turn: FlushTurn;
   readonly #metrics: RealtimeMetrics;
+  readonly #presence: FollowPresence;
   readonly #receiptsMembers: number;
   #at: Place;
   #cursor: string | undefined;
@@ -58,8 +62,10 @@ export class Router {
     sessions: Sessions,
     turn: FlushTurn,
     metrics: RealtimeMetrics,
+    presence: FollowPresence,
     { receiptsMembers }: Pick<Limits, 'receiptsMembers'>,
   ) {
+    this.#presence = presence;
     this.#log = log;
     this.#receiptsMembers = receiptsMembers;
     this.#memberships = memberships;
@@ -108,7 +114,7 @@ export class Router {
   }
 
   async #follow(signal: AbortSignal): Promise<never> {
-    const tail = this.#log.tail({ from: this.place, streamKinds: followedKinds, signal });
+    const tail = this.#log.tail({ from: this.place, streamKinds: routedKinds, signal });
     for (;;) {
       const batch = tail.pullNow() ?? (await tail.pull());
       let next = 0;
@@ -162,6 +168,11 @@ export class Router {
         this.#applyToSessions(subjectOf(stream) as UserId, event, recorded, place);
       return true;
     }
+    if (kindOf(stream) === 'presence') {
+      if (event !== undefined && isPresenceEvent(event))
+        this.#presence.moved(subjectOf(stream) as UserId, event, revision + 1, place);
+      return true;
+    }
     const id = subjectOf(stream) as ConversationId;
     if (kindOf(stream) === 'receipts') {
       return event === undefined || !isReceiptsEvent(event) || this.#deliverMarks(id, event, recorded, place);
@@ -201,6 +212,8 @@ export class Router {
       const sent = event.type === 'message-sent' && event.by === user ? event.commandId : undefined;
       for (const one of sessions) one.deliver(frame, place, sent);
     }
+    if (event.type === 'member-removed') this.#presence.left(event.userId, place);
+    else if (event.type === 'member-left') this.#presence.left(event.by, place);
     if ((change ?? whole ?? placeholder) !== undefined) this.#metrics.routed(recorded.time);
     return true;
   }
@@ -222,6 +235,7 @@ export class Router {
   }
 
   #applyToSessions(user: UserId, event: UserEvent, recorded: RecordedEvent, place: number): void {
+    this.#presence.accountChanged(user, event, place);
     const sessions = this.#sessions.of(user);
     const [first] = sessions;
     if (first === undefined) return;

@@ -3,11 +3,13 @@ import type { WebSocket } from 'ws';
 import type { Clock } from '../command-side/clock.ts';
 import type { Caller, CommandAnswer, CommandGateway } from '../command-side/command-gateway.ts';
 import type { Command } from '../schemas/commands.ts';
-import { closes, reject, type CloseName, type Rejection } from '../schemas/errors.ts';
+import { closes, reject, type CloseName } from '../schemas/errors.ts';
 import type { ClientFrame, ServerFrame } from '../schemas/frames.ts';
-import type { CommandId } from '../schemas/ids.ts';
+import type { PresenceTimes } from '../schemas/configuration.ts';
+import type { CommandId, UserId } from '../schemas/ids.ts';
 import { frameBytes, type Limits } from '../schemas/limits.ts';
 import { encodeCursor } from '../schemas/position.ts';
+import { answerPresence, type AnswerPresenceDeps } from './answer-presence.ts';
 import { catchUp, type Behind, type CatchUpDeps } from './catch-up.ts';
 import type { BlockList } from './block-list.ts';
 import { Echoes } from './echoes.ts';
@@ -15,31 +17,35 @@ import { answeredIdOf, doneFrame, encodeFrame, refusedFrame, rejectedFrame, type
 import type { FlushTurn } from './flush-turn.ts';
 import { Intake } from './intake.ts';
 import { Outbox } from './outbox.ts';
+import type { PresenceKeeper } from './presence-keeper.ts';
+import type { PresenceViewer } from './presence-subscriptions.ts';
 import { readFrame } from './read-frame.ts';
-import type { SignedIn, SignIn } from './sign-in.ts';
+import { renewToken, type RenewTokenDeps } from './renew-token.ts';
+import { SignsOfLife } from './signs-of-life.ts';
+import type { SignedIn } from './sign-in.ts';
 import type { RealtimeMetrics } from './realtime-metrics.ts';
 import { startOf } from './start-of.ts';
 
-export interface SessionDeps extends CatchUpDeps {
+export interface SessionDeps extends CatchUpDeps, AnswerPresenceDeps, RenewTokenDeps {
   readonly gateway: CommandGateway;
-  readonly signIn: SignIn;
   readonly turn: FlushTurn;
   readonly metrics: RealtimeMetrics;
+  readonly keeper: PresenceKeeper;
+  readonly presence: PresenceTimes;
   readonly clock: Clock;
   readonly limits: Limits;
   readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
 }
 
 const mostRefusedInARow = 50;
-const secondsBetween = { pings: 30, idleSynced: 60, waiting: 5 } as const;
-const silentPingsAllowed = 2;
+const secondsBetween = { idleSynced: 60, waiting: 5 } as const;
 const secondsWithoutProgress = 30;
 const secondsToClose = 3;
 
 type Feed = 'not-asked' | 'behind' | 'blocked' | 'live';
 
 /** One socket: its user's commands in, what the user may see out. */
-export class Session implements Behind {
+export class Session implements Behind, PresenceViewer {
   readonly caller: Caller;
   readonly blocks: BlockList;
   readonly #ws: WebSocket;
@@ -47,6 +53,7 @@ export class Session implements Behind {
   readonly #outbox: Outbox;
   readonly #intake: Intake;
   readonly #echoes = new Echoes();
+  readonly #signsOfLife: SignsOfLife;
   /** Spreads over a minute what every session does once a minute. */
   readonly #second: number;
   #expiresAt: number;
@@ -59,7 +66,6 @@ export class Session implements Behind {
   /** While behind: a second has passed since the device was told, or could be told, how far it is. */
   #partSyncDue = false;
   #refusedInARow = 0;
-  #silentPings = 0;
   #secondsBehind = 0;
   #secondsStalled = 0;
   #secondsClosing: number | undefined;
@@ -87,6 +93,8 @@ export class Session implements Behind {
     });
     ws.on('ping', () => this.#hear());
     ws.on('pong', () => this.#hear());
+    this.#signsOfLife = new SignsOfLife(deps.presence, () => deps.keeper.heard(caller));
+    deps.keeper.heard(caller);
     const { textCharacters, groupMembers } = deps.limits;
     this.#push({
       type: 'welcome',
@@ -158,7 +166,12 @@ export class Session implements Behind {
       return;
     }
     const mine = second + this.#second;
-    if (mine % secondsBetween.pings === 0) this.#ping();
+    const due = this.#signsOfLife.tick(mine, this.#ws.isPaused);
+    if (due === 'silent') {
+      this.#ws.terminate();
+      return;
+    }
+    if (due === 'ping') this.#ws.ping();
     if (this.#feed === 'live' && this.#deps.router.stopped === undefined) {
       this.#syncOnTime(mine % secondsBetween.idleSynced === 0);
     } else if (this.#feed !== 'not-asked') this.#sayWaiting();
@@ -173,6 +186,7 @@ export class Session implements Behind {
   end(name: CloseName, reason: string = name): void {
     if (this.#secondsClosing !== undefined) return;
     this.#secondsClosing = 0;
+    this.#signsOfLife.end();
     this.#deps.metrics.closed(name);
     this.stop();
     this.#outbox.flushAll();
@@ -208,6 +222,7 @@ export class Session implements Behind {
     if (frame.type === 'resume') void this.#resume(frame.cursor);
     else if (frame.type === 'ping') this.#push({ type: 'pong', time: this.#deps.clock.now() });
     else if (frame.type === 'renew') void this.#renew(frame.token);
+    else if (frame.type === 'subscribe-presence') void this.#subscribe(frame.users);
     else this.#submit(frame);
   }
 
@@ -243,20 +258,19 @@ export class Session implements Behind {
   }
 
   async #renew(token: string): Promise<void> {
-    try {
-      const signedIn = await this.#intake.count(this.#deps.signIn(token));
-      if (!signedIn.ok) this.#refuseToken(signedIn.rejection);
-      else if (signedIn.caller.userId !== this.userId || signedIn.caller.deviceId !== this.caller.deviceId) {
-        this.#refuseToken(reject('unauthenticated', 'token: is of another user or device'));
-      } else this.#expiresAt = signedIn.expiresAt;
-    } catch (error) {
-      this.#deps.warn({ err: error, userId: this.userId }, 'a token could not be renewed');
-      this.#refuseToken(reject('internal', 'the token could not be checked'));
-    }
+    const renewed = await this.#intake.count(renewToken(token, this.caller, this.#deps));
+    if (typeof renewed === 'number') this.#expiresAt = renewed;
+    else this.#push({ type: 'error', code: renewed.code, message: renewed.message });
   }
 
-  #refuseToken({ code, message }: Rejection): void {
-    this.#push({ type: 'error', code, message });
+  showPresence(user: UserId, frame: Buffer): void {
+    this.#outbox.pushLater(user, frame);
+  }
+
+  async #subscribe(users: readonly UserId[]): Promise<void> {
+    this.#intake.begin();
+    this.#outbox.push(await answerPresence(this, users, this.#deps.router.place, this.#deps));
+    this.#intake.end();
   }
 
   #resume(cursor: string | null): Promise<void> {
@@ -327,17 +341,8 @@ export class Session implements Behind {
   }
 
   #hear(): void {
-    this.#silentPings = 0;
+    this.#signsOfLife.heard();
     this.#intake.keepBounds();
-  }
-
-  /** A peer that let two pings pass without a sign of life is gone; one we do not read from cannot give any. */
-  #ping(): void {
-    if (this.#silentPings === silentPingsAllowed && !this.#ws.isPaused) this.#ws.terminate();
-    else {
-      this.#silentPings = Math.min(this.#silentPings + 1, silentPingsAllowed);
-      this.#ws.ping();
-    }
   }
 
   #push(frame: ServerFrame): void {

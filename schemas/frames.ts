@@ -4,7 +4,9 @@ import { messageContent } from './content.ts';
 import { conversationKind, role } from './conversation-events.ts';
 import { errors, type ErrorCode } from './errors.ts';
 import { commandId, conversationId, deviceId, seq, userId } from './ids.ts';
+import { mostPresenceUsers } from './limits.ts';
 import { invalid, type Parsed } from './parse.ts';
+import { availability } from './presence-events.ts';
 
 /** First frame of a client: everything after the cursor, then live. Without a cursor: from the beginning. */
 export const resume = z.strictObject({ type: z.literal('resume'), cursor: z.string().max(1_000).nullable() });
@@ -15,7 +17,13 @@ export const ping = z.strictObject({ type: z.literal('ping') });
 /** A fresh token for the same user and device, before the old one expires. */
 export const renew = z.strictObject({ type: z.literal('renew'), token: z.string().min(1).max(8_192) });
 
-export const clientFrame = z.discriminatedUnion('type', [resume, ping, renew, command]);
+/** Whom the client shows, in place of those it named before: answered by how they are, then told of their changes. */
+export const subscribePresence = z.strictObject({
+  type: z.literal('subscribe-presence'),
+  users: z.array(userId).max(mostPresenceUsers),
+});
+
+export const clientFrame = z.discriminatedUnion('type', [resume, ping, renew, subscribePresence, command]);
 export type ClientFrame = z.infer<typeof clientFrame>;
 /** The same as a client writes it: its ids are plain strings. */
 export type ClientFrameInput = z.input<typeof clientFrame>;
@@ -186,6 +194,24 @@ export const chatSettingsFrame = z.strictObject({
 });
 export const blockedFrame = z.strictObject({ type: z.literal('blocked'), userId, ...ownChange });
 export const unblockedFrame = z.strictObject({ type: z.literal('unblocked'), userId, ...ownChange });
+/** How people are: those asked for, or one who changed. */
+export const presenceFrame = z.strictObject({
+  type: z.literal('presence'),
+  users: z.array(
+    z.strictObject({
+      userId,
+      online: z.boolean(),
+      /** null: online, or never yet, or not for the receiver to know. */
+      lastSeen: timeMs.nullable(),
+      availability,
+      statusText: z.string().nullable(),
+      version,
+      /** Whether changes come by themselves; else they have to be asked for. */
+      live: z.boolean(),
+    }),
+  ),
+});
+
 export const profileFrame = z.strictObject({
   type: z.literal('profile'),
   displayName: z.string().nullable(),
@@ -209,7 +235,13 @@ export const reset = z.strictObject({
 });
 export const pong = z.strictObject({ type: z.literal('pong'), time: timeMs });
 /** A frame that carried no id was refused; the connection goes on. */
-export const errorFrame = z.strictObject({ type: z.literal('error'), code: errorCode, message: z.string() });
+export const errorFrame = z.strictObject({
+  type: z.literal('error'),
+  code: errorCode,
+  message: z.string(),
+  retryAfterMs: z.int().min(0).optional(),
+  limiter: z.string().optional(),
+});
 
 export const serverFrame = z.discriminatedUnion('type', [
   welcome,
@@ -232,6 +264,7 @@ export const serverFrame = z.discriminatedUnion('type', [
   blockedFrame,
   unblockedFrame,
   profileFrame,
+  presenceFrame,
   synced,
   waiting,
   reset,

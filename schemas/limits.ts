@@ -5,6 +5,8 @@ export interface Limits {
   readonly groupMembers: number;
   /** In a conversation with more members nobody sees the marks of others. */
   readonly receiptsMembers: number;
+  /** In a conversation with more members nobody is told how others come and go without asking. */
+  readonly presenceMembers: number;
   /** Commands of one user that may come at once, and how many a second refill that allowance. */
   readonly sendBurst: number;
   readonly sendsPerSecond: number;
@@ -20,6 +22,7 @@ export const defaultLimits: Limits = {
   textCharacters: 100_000,
   groupMembers: 100,
   receiptsMembers: 1_000,
+  presenceMembers: 500,
   sendBurst: 60,
   sendsPerSecond: 1,
   markBurst: 2_000,
@@ -39,6 +42,9 @@ export const idTimeAheadMs = 5 * 60_000;
 
 /** How many users one may block: every connection of the user holds the list. */
 export const mostBlocked = 10_000;
+
+/** How many users one socket may be told of as they come and go. */
+export const mostPresenceUsers = 200;
 
 /** The window of ids of a conversation: this many newest by arrival, and as many greatest by id time. */
 export const idWindowSize = 2_000;

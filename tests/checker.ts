@@ -114,6 +114,7 @@ const checkFrame = (connection: Connection, { frame, time }: Received, facts: Lo
     case 'blocked':
     case 'unblocked':
     case 'profile':
+    case 'presence':
       break;
     case 'welcome':
     case 'saved':

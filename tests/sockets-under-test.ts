@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import type { CommandGateway } from '../command-side/command-gateway.ts';
 import { commandSide, type CommandSide } from '../command-side/command-side.ts';
 import type { EventLog } from '../event-log/event-log.ts';
+import { memoryPresenceLeases } from '../realtime/memory-presence-leases.ts';
+import type { PresenceLeases } from '../realtime/presence-leases.ts';
 import { realtime, type Realtime } from '../realtime/realtime.ts';
 import type { SignIn } from '../realtime/sign-in.ts';
 import { CommandsUnderTest, manySends, noInbox } from './commands-under-test.ts';
@@ -14,6 +16,7 @@ export interface SocketsOptions {
   readonly log?: (log: EventLog) => EventLog;
   readonly gateway?: (gateway: CommandGateway) => CommandGateway;
   readonly signIn?: (signIn: SignIn) => SignIn;
+  readonly leases?: (leases: PresenceLeases) => PresenceLeases;
   /** Puts into the log what lies behind the router when it begins. */
   readonly before?: (side: CommandSide, log: EventLog) => Promise<void>;
 }
@@ -24,6 +27,8 @@ export interface SocketsUnderTest {
   readonly commands: CommandsUnderTest;
   /** What was warned of. */
   readonly warnings: string[];
+  /** Lets a second go by; no second goes by itself. */
+  readonly tick: () => void;
 }
 
 /** To decorate one of its methods. */
@@ -41,12 +46,18 @@ export const asPort = (log: EventLog): EventLog => ({
   close: () => log.close(),
 });
 
+const presenceTimes = { heartbeatSeconds: 30, offlineAfterSeconds: 60 };
+const noPresence = {
+  presence: () => Promise.reject(new Error('the inbox is away')),
+  onlineAfter: () => Promise.reject(new Error('the inbox is away')),
+};
+
 const same = <T>(given: T): T => given;
 
 /** Sockets over real SQLite files, with faults in between. */
 export const serveSockets = async (
   stack: AsyncDisposableStack,
-  { log = same, gateway = same, signIn = same, before }: SocketsOptions = {},
+  { log = same, gateway = same, signIn = same, leases = same, before }: SocketsOptions = {},
 ): Promise<SocketsUnderTest> => {
   const commands = stack.use(await CommandsUnderTest.open());
   const { log: eventLog, accounts, snapshots, clock, randomBytes } = commands;
@@ -57,12 +68,22 @@ export const serveSockets = async (
   const side = commandSide({ ...deps, eventLog, issuer, inbox: noInbox, report: warn });
   stack.defer(() => side.close());
   await before?.(side, eventLog);
+  let tick = (): void => undefined;
   const sockets = realtime({
     ...deps,
     eventLog: log(eventLog),
     gateway: gateway(side.gateway),
     signIn: signIn(side.signIn),
     allowedOrigins: new Set(),
+    presence: side.presence,
+    leases: leases(memoryPresenceLeases(presenceTimes.offlineAfterSeconds * 1_000, clock)),
+    presenceTimes,
+    inbox: noPresence,
+    progress: { waitFor: () => Promise.resolve(false) },
+    everySecond(work) {
+      tick = work;
+      return () => undefined;
+    },
   });
   const server = createServer();
   sockets.attach(server);
@@ -73,5 +94,5 @@ export const serveSockets = async (
   });
   stack.defer(() => sockets.close());
   const { port } = server.address() as AddressInfo;
-  return { port, realtime: sockets, commands, warnings };
+  return { port, realtime: sockets, commands, warnings, tick: () => tick() };
 };

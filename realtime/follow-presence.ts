@@ -1,0 +1,46 @@
+import type { UserId } from '../schemas/ids.ts';
+import type { PresenceEvent } from '../schemas/presence-events.ts';
+import type { UserEvent } from '../schemas/user-events.ts';
+import type { PresenceKeeper } from './presence-keeper.ts';
+import type { PresenceSubscriptions } from './presence-subscriptions.ts';
+
+/** What presence has to know of the log, from the router, in the order of the log. */
+export interface FollowPresence {
+  moved(user: UserId, event: PresenceEvent, version: number, place: number): void;
+  accountChanged(user: UserId, event: UserEvent, place: number): void;
+  /** The user left a conversation or was removed from it. */
+  left(user: UserId, place: number): void;
+}
+
+export const followPresence = (keeper: PresenceKeeper, subscriptions: PresenceSubscriptions): FollowPresence => ({
+  moved(user, event, version, place) {
+    if (event.type !== 'status-announced') keeper.saw(user, event.type === 'came-online');
+    subscriptions.changed(user, event, version, place);
+  },
+  accountChanged(user, event, place) {
+    switch (event.type) {
+      case 'user-blocked':
+      case 'user-unblocked':
+        subscriptions.blockChanged(user, event.blocked, place);
+        return;
+      case 'sessions-ended':
+        void keeper.ended(user, event.deviceId);
+        return;
+      case 'user-erased':
+        void keeper.ended(user, null);
+        return;
+      case 'user-disabled':
+        if (event.disabled) void keeper.ended(user, null);
+        return;
+      case 'user-registered':
+      case 'profile-changed':
+      case 'contact-saved':
+      case 'contact-removed':
+      case 'chat-settings-changed':
+        return;
+      default:
+        event satisfies never;
+    }
+  },
+  left: (user, place) => subscriptions.left(user, place),
+});
