@@ -98,3 +98,35 @@ test('what waits when the socket is closed goes out before the close frame', asy
   ws.terminate();
   expect(connection.writes.reduce((sum, bytes) => sum + bytes, 0)).toBe(256 * 1_028 + 2);
 });
+
+test('F72, O13: presence waits behind everything, the newest of each user; typing waits a moment, and not at all behind a backlog', async () => {
+  const connection = new SlowConnection();
+  const ws = await connected(connection);
+  const outbox = new Outbox(ws, connection, new FlushTurn(() => undefined));
+  const frame = (length: number): Buffer => textFrame('x'.repeat(length - 2));
+  const accepted = async (): Promise<number> => {
+    connection.accept();
+    await new Promise((resolve) => setImmediate(resolve));
+    return connection.writes.at(-1) ?? 0;
+  };
+  try {
+    outbox.push(message);
+    outbox.flush();
+    for (const length of [10, 20]) outbox.pushLater('ada', frame(length));
+    outbox.pushLater('bob', frame(30));
+    outbox.pushFleeting('typing', frame(40));
+    outbox.push(message);
+    expect(await accepted()).toBe(1_028 + 20 + 30 + 40);
+    outbox.pushFleeting('typing', frame(40));
+    outbox.dropFleeting();
+    outbox.pushLater('ada', frame(50));
+    expect(await accepted()).toBe(50);
+    for (let i = 0; i < 100; i++) outbox.push(message);
+    outbox.pushFleeting('typing', frame(40));
+    outbox.pushLater('ada', frame(60));
+    for (let written = 0; written < 2; written++) await accepted();
+    expect(connection.writes.reduce((sum, bytes) => sum + bytes, 0)).toBe(102 * 1_028 + 20 + 30 + 40 + 50 + 60);
+  } finally {
+    ws.terminate();
+  }
+});

@@ -7,6 +7,7 @@ export const outboxBytes = 1024 * 1024;
 const drainedBytes = outboxBytes / 4;
 /** Handed to the socket at once: what a slow peer has to take for its progress to be seen. */
 const sliceBytes = 64 * 1024;
+const mostFleeting = 100;
 
 /**
  * The frames on their way to one socket, in order, each with its header (text-frame.ts). Who fills it looks at `full`
@@ -20,6 +21,8 @@ export class Outbox implements Flushable {
   #queuedBytes = 0;
   /** What waits until nothing else does, each the newest of its key. */
   #later: Map<string, Buffer> | undefined;
+  /** The same for what is not worth waiting for. */
+  #fleeting: Map<string, Buffer> | undefined;
   #progressed = false;
   #onDrained: (() => void)[] = [];
   #isWriting = false;
@@ -45,6 +48,18 @@ export class Outbox implements Flushable {
     this.#later ??= new Map();
     this.#later.delete(key);
     this.#later.set(key, frame);
+  }
+
+  /** The same, until the next `dropFleeting`; dropped at once when the socket does not keep up. */
+  pushFleeting(key: string, frame: Buffer): void {
+    this.#fleeting ??= new Map();
+    if (this.unsentBytes > sliceBytes || this.#fleeting.size >= mostFleeting) return;
+    if (this.#frames.length === 0) this.#turn.mark(this);
+    this.#fleeting.set(key, frame);
+  }
+
+  dropFleeting(): void {
+    this.#fleeting = undefined;
   }
 
   /** Bytes that the kernel has not taken. */
@@ -80,8 +95,10 @@ export class Outbox implements Flushable {
   }
 
   #all(): Buffer[] {
-    const frames = this.#later === undefined ? this.#frames : [...this.#frames, ...this.#later.values()];
-    this.#later = undefined;
+    const frames = this.#frames;
+    if (this.#later !== undefined) frames.push(...this.#later.values());
+    if (this.#fleeting !== undefined) frames.push(...this.#fleeting.values());
+    this.#later = this.#fleeting = undefined;
     this.#frames = [];
     this.#queuedBytes = 0;
     return frames;

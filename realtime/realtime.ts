@@ -35,6 +35,7 @@ import { Router } from './router.ts';
 import { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 import type { SignedIn, SignIn } from './sign-in.ts';
+import { Typing } from './typing.ts';
 import { Turnstile } from './turnstile.ts';
 
 export interface RealtimeDeps {
@@ -105,13 +106,15 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
   });
   const presence = followPresence(keeper, subscriptions);
   const router = new Router(eventLog, memberships, sessions, turn, counted, presence, limits);
+  const reads = new Turnstile(readsAtOnce);
   const sessionDeps = {
     ...deps,
     turn,
     metrics: counted,
     router,
     memberships,
-    reads: new Turnstile(readsAtOnce),
+    reads,
+    typing: new Typing({ ...deps, sessions, memberships, reads }),
     keeper,
     subscriptions,
     presenceAllowance: rateLimit(subscribeBurst, subscribesPerSecond, deps.clock),

@@ -1,41 +1,33 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import type { Clock } from '../command-side/clock.ts';
-import type { Caller, CommandAnswer, CommandGateway } from '../command-side/command-gateway.ts';
+import type { Caller, CommandAnswer } from '../command-side/command-gateway.ts';
 import type { Command } from '../schemas/commands.ts';
 import { closes, reject, type CloseName } from '../schemas/errors.ts';
 import type { ClientFrame, ServerFrame } from '../schemas/frames.ts';
-import type { PresenceTimes } from '../schemas/configuration.ts';
-import type { CommandId, UserId } from '../schemas/ids.ts';
-import { frameBytes, type Limits } from '../schemas/limits.ts';
+import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import { encodeCursor } from '../schemas/position.ts';
-import { answerPresence, type AnswerPresenceDeps } from './answer-presence.ts';
-import { catchUp, type Behind, type CatchUpDeps } from './catch-up.ts';
+import { answerPresence } from './answer-presence.ts';
+import { catchUp, type Behind } from './catch-up.ts';
 import type { BlockList } from './block-list.ts';
 import { Echoes } from './echoes.ts';
-import { answeredIdOf, doneFrame, encodeFrame, refusedFrame, rejectedFrame, type AnsweredId } from './encode-frame.ts';
-import type { FlushTurn } from './flush-turn.ts';
+import {
+  answeredIdOf,
+  doneFrame,
+  encodeFrame,
+  refusedFrame,
+  rejectedFrame,
+  welcomeFrame,
+  type AnsweredId,
+} from './encode-frame.ts';
 import { Intake } from './intake.ts';
 import { Outbox } from './outbox.ts';
-import type { PresenceKeeper } from './presence-keeper.ts';
 import type { PresenceViewer } from './presence-subscriptions.ts';
 import { readFrame } from './read-frame.ts';
-import { renewToken, type RenewTokenDeps } from './renew-token.ts';
+import { renewToken } from './renew-token.ts';
+import type { SessionDeps } from './session-deps.ts';
 import { SignsOfLife } from './signs-of-life.ts';
 import type { SignedIn } from './sign-in.ts';
-import type { RealtimeMetrics } from './realtime-metrics.ts';
 import { startOf } from './start-of.ts';
-
-export interface SessionDeps extends CatchUpDeps, AnswerPresenceDeps, RenewTokenDeps {
-  readonly gateway: CommandGateway;
-  readonly turn: FlushTurn;
-  readonly metrics: RealtimeMetrics;
-  readonly keeper: PresenceKeeper;
-  readonly presence: PresenceTimes;
-  readonly clock: Clock;
-  readonly limits: Limits;
-  readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
-}
 
 const mostRefusedInARow = 50;
 const secondsBetween = { idleSynced: 60, waiting: 5 } as const;
@@ -95,15 +87,7 @@ export class Session implements Behind, PresenceViewer {
     ws.on('pong', () => this.#hear());
     this.#signsOfLife = new SignsOfLife(deps.presence, () => deps.keeper.heard(caller));
     deps.keeper.heard(caller);
-    const { textCharacters, groupMembers } = deps.limits;
-    this.#push({
-      type: 'welcome',
-      protocol: 1,
-      userId: caller.userId,
-      deviceId: caller.deviceId,
-      time: deps.clock.now(),
-      limits: { textCharacters, groupMembers, frameBytes: frameBytes(deps.limits) },
-    });
+    this.#outbox.push(welcomeFrame(caller, deps.clock.now(), deps.limits));
   }
 
   get userId(): Caller['userId'] {
@@ -165,6 +149,7 @@ export class Session implements Behind, PresenceViewer {
       this.end('slow_consumer');
       return;
     }
+    this.#outbox.dropFleeting();
     const mine = second + this.#second;
     const due = this.#signsOfLife.tick(mine, this.#ws.isPaused);
     if (due === 'silent') {
@@ -222,6 +207,7 @@ export class Session implements Behind, PresenceViewer {
     if (frame.type === 'resume') void this.#resume(frame.cursor);
     else if (frame.type === 'ping') this.#push({ type: 'pong', time: this.#deps.clock.now() });
     else if (frame.type === 'renew') void this.#renew(frame.token);
+    else if (frame.type === 'typing') void this.#intake.count(this.#deps.typing.say(this.userId, frame.conversationId));
     else if (frame.type === 'subscribe-presence') void this.#subscribe(frame.users);
     else this.#submit(frame);
   }
@@ -265,6 +251,11 @@ export class Session implements Behind, PresenceViewer {
 
   showPresence(user: UserId, frame: Buffer): void {
     this.#outbox.pushLater(user, frame);
+  }
+
+  /** Only while live: then it is known whom the user blocks. */
+  showTyping(by: UserId, conversationId: ConversationId, frame: Buffer): void {
+    if (this.#feed === 'live' && !this.blocks.hides(by)) this.#outbox.pushFleeting(by + conversationId, frame);
   }
 
   async #subscribe(users: readonly UserId[]): Promise<void> {

@@ -23,7 +23,10 @@ export const subscribePresence = z.strictObject({
   users: z.array(userId).max(mostPresenceUsers),
 });
 
-export const clientFrame = z.discriminatedUnion('type', [resume, ping, renew, subscribePresence, command]);
+/** The user types in a conversation, at this moment. Nobody answers it. */
+export const typing = z.strictObject({ type: z.literal('typing'), conversationId });
+
+export const clientFrame = z.discriminatedUnion('type', [resume, ping, renew, subscribePresence, typing, command]);
 export type ClientFrame = z.infer<typeof clientFrame>;
 /** The same as a client writes it: its ids are plain strings. */
 export type ClientFrameInput = z.input<typeof clientFrame>;
@@ -212,6 +215,9 @@ export const presenceFrame = z.strictObject({
   ),
 });
 
+/** Another member types: for five seconds, or until its message comes. */
+export const typingFrame = z.strictObject({ type: z.literal('typing'), conversationId, by: userId });
+
 export const profileFrame = z.strictObject({
   type: z.literal('profile'),
   displayName: z.string().nullable(),
@@ -265,6 +271,7 @@ export const serverFrame = z.discriminatedUnion('type', [
   unblockedFrame,
   profileFrame,
   presenceFrame,
+  typingFrame,
   synced,
   waiting,
   reset,

@@ -115,6 +115,7 @@ const checkFrame = (connection: Connection, { frame, time }: Received, facts: Lo
     case 'unblocked':
     case 'profile':
     case 'presence':
+    case 'typing':
       break;
     case 'welcome':
     case 'saved':
