@@ -15,6 +15,7 @@ export interface RunningParley {
 export const benchEnvironment = {
   PARLEY_TOKEN_SECRET: tokenSecret,
   PARLEY_SEND_BURST: '1000000',
+  PARLEY_HANDSHAKE_BURST: '1000000',
   PARLEY_SEND_RATE: '1000000',
 };
 

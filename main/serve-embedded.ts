@@ -31,7 +31,7 @@ export const serveEmbedded = async (
   clock: Clock,
   stack: AsyncDisposableStack,
 ): Promise<Serving> => {
-  const { host, port, data, limits, allowedOrigins, presence } = configuration;
+  const { host, port, data, limits, allowedOrigins, presence, admission, trustedProxies } = configuration;
   const server = httpServer(limits);
   const report = server.log.error.bind(server.log);
   const warn = server.log.warn.bind(server.log);
@@ -67,6 +67,8 @@ export const serveEmbedded = async (
     presence: commands.presence,
     leases: memoryPresenceLeases(presence.offlineAfterSeconds * 1_000, clock),
     presenceTimes: presence,
+    admission,
+    trustedProxies,
     signIn: commands.signIn,
     allowedOrigins,
     everySecond,

@@ -100,7 +100,7 @@ test('one user has a bounded number of sockets, and others are not touched by it
   for (const client of await Promise.all(all)) stack.use(client);
   const refused = await knock(bearer(signToken('hoarder', 'one-more')));
   expect(refused.statusCode).toBe(503);
-  expect(refused.headers['retry-after']).toBe('60');
+  expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(60);
   expect(await json(refused)).toMatchObject({ code: 'busy', limiter: 'sockets' });
   stack.use(await WireClient.open(server.port, 'somebody else'));
 });

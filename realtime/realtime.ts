@@ -12,9 +12,11 @@ import type { Progress } from '../projections/progress.ts';
 import type { PresenceTimes } from '../schemas/configuration.ts';
 import { reject } from '../schemas/errors.ts';
 import type { ConversationId } from '../schemas/ids.ts';
-import { frameBytes, type Limits } from '../schemas/limits.ts';
+import { frameBytes, type AdmissionLimits, type Limits } from '../schemas/limits.ts';
 import { gauge, type Metric } from '../schemas/metrics.ts';
 import { conversationStream } from '../schemas/streams.ts';
+import { Admission } from './admission.ts';
+import { addressRanges, clientAddress } from './client-address.ts';
 import { BlockList } from './block-list.ts';
 import { drainSessions } from './drain-sessions.ts';
 import type { EverySecond } from './every-second.ts';
@@ -50,12 +52,23 @@ export interface RealtimeDeps {
   /** Of that inbox. */
   readonly progress: Pick<Progress, 'waitFor'>;
   readonly limits: Limits;
+  readonly admission: AdmissionLimits;
+  /** Addresses and ranges of the proxies that are believed about where a request comes from. */
+  readonly trustedProxies: readonly string[];
   /** Web origins whose pages may connect. */
   readonly allowedOrigins: ReadonlySet<string>;
   readonly clock: Clock;
   readonly everySecond: EverySecond;
   readonly randomBytes: RandomBytes;
   readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
+}
+
+/** A request to upgrade, and where it comes from. */
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly address: string;
 }
 
 export interface Realtime {
@@ -70,16 +83,11 @@ export interface Realtime {
   close(): Promise<void>;
 }
 
-const handshakesAtOnce = 1_024;
 const handshakeMs = 10_000;
 const readsAtOnce = 4;
 const mostFragments = 128;
 const subscribeBurst = 20;
 const subscribesPerSecond = 1;
-/** More devices than anybody has, each with a socket that is lost and not missed yet. */
-const socketsPerUser = 50;
-const tooManyHandshakes = reject('busy', 'too many handshakes', { retryAfterMs: 1_000, limiter: 'handshakes' });
-const tooManySockets = reject('busy', 'too many sockets of this user', { retryAfterMs: 60_000, limiter: 'sockets' });
 const shuttingDown = reject('draining', 'this server is shutting down', { retryAfterMs: 2_000 });
 
 export const realtime = (deps: RealtimeDeps): Realtime => {
@@ -129,7 +137,8 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   });
 
-  let handshakes = 0;
+  const admission = new Admission(deps.admission, deps.clock, deps.randomBytes);
+  const trustedProxies = addressRanges(deps.trustedProxies);
   let draining: Promise<void> | undefined;
   const isDraining = (): boolean => draining !== undefined;
   let second = 0;
@@ -143,50 +152,59 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     void keeper.tick();
   });
 
-  const open = (request: IncomingMessage, socket: Duplex, head: Buffer, signedIn: SignedIn & { ok: true }): void => {
+  const open = ({ request, socket, head, address }: Upgrade, signedIn: SignedIn & { ok: true }): void => {
     webSockets.handleUpgrade(request, socket, head, (ws) => {
       const { userId } = signedIn.caller;
       const blocks =
         sessions.of(userId)[0]?.blocks ?? new BlockList(() => loadBlocked(eventLog, deps.snapshots, userId));
       const session = new Session(ws, socket, signedIn, blocks, opened++, sessionDeps);
       sessions.add(session);
+      admission.opened(address);
       // The peer broke the protocol: ws closes the socket with the code that says how.
       ws.on('error', () => session.stop());
       ws.on('close', () => {
         session.stop();
         subscriptions.end(session);
         sessions.remove(session);
+        admission.closed(address);
         if (sessions.of(userId).length === 0) keeper.gone(userId);
       });
     });
   };
 
-  const greet = async (token: string, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
-    handshakes++;
+  const greet = async (token: string, upgrade: Upgrade): Promise<void> => {
+    const { socket, address } = upgrade;
     const deadline = setTimeout(() => socket.destroy(), handshakeMs);
     try {
       const signedIn = await deps.signIn(token);
       if (socket.destroyed) return;
-      if (!signedIn.ok) refuseUpgrade(socket, signedIn.rejection);
-      else if (isDraining()) refuseUpgrade(socket, shuttingDown);
-      else if (sessions.of(signedIn.caller.userId).length >= socketsPerUser) refuseUpgrade(socket, tooManySockets);
-      else open(request, socket, head, signedIn);
+      const refusal = signedIn.ok
+        ? isDraining()
+          ? shuttingDown
+          : admission.refuse(address, sessions.of(signedIn.caller.userId).length)
+        : signedIn.rejection;
+      if (refusal !== undefined) refuseUpgrade(socket, refusal);
+      else if (signedIn.ok) open(upgrade, signedIn);
     } catch (error) {
       warn({ err: error }, 'a handshake failed');
       refuseUpgrade(socket, reject('internal', 'the handshake failed'));
     } finally {
       clearTimeout(deadline);
-      handshakes--;
+      admission.end();
     }
   };
 
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
     const handshake = readHandshake(request, deps.allowedOrigins);
+    const address = clientAddress(request, trustedProxies);
     if (isDraining()) refuseUpgrade(socket, shuttingDown);
     else if (!handshake.ok) refuseUpgrade(socket, handshake.rejection);
-    else if (handshakes >= handshakesAtOnce) refuseUpgrade(socket, tooManyHandshakes);
-    else void greet(handshake.token, request, socket, head);
+    else {
+      const refusal = admission.begin(address);
+      if (refusal === undefined) void greet(handshake.token, { request, socket, head, address });
+      else refuseUpgrade(socket, refusal);
+    }
   };
 
   return {

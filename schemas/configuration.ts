@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { firstIssue } from './parse.ts';
-import { defaultLimits, type Limits } from './limits.ts';
+import { defaultLimits, type AdmissionLimits, type Limits } from './limits.ts';
 
 const integer = (min: number, max: number) =>
   z
@@ -15,6 +15,11 @@ const origin = z
 
 const sqlite = 'sqlite:';
 const sqliteDirectory = z.string().regex(/^sqlite:[^?#]+$/, 'must be sqlite:DIRECTORY');
+
+const addressRange = z.union(
+  [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()],
+  'must be addresses or ranges such as 10.0.0.0/8, with commas between',
+);
 
 /** Everything an operator can set: one environment variable each, with what it is unless set. */
 const settings = {
@@ -44,6 +49,17 @@ const settings = {
   /** Seconds between two pings of a connection, and without a sign of life after which its device is gone. */
   PARLEY_PRESENCE_HEARTBEAT: integer(1, 3_600).default(30),
   PARLEY_PRESENCE_OFFLINE_AFTER: integer(2, 7_200).default(60),
+  /** Connections of one user: more devices than anybody has, each with a socket that is lost and not missed yet. */
+  PARLEY_SOCKETS_PER_USER: integer(1, 1_000_000).default(50),
+  PARLEY_SOCKETS_PER_ADDRESS: integer(1, 1_000_000).default(1_000),
+  PARLEY_HANDSHAKE_BURST: integer(1, 1_000_000).default(2_000),
+  PARLEY_HANDSHAKE_RATE: integer(1, 1_000_000).default(500),
+  /** Proxies that are believed about the address of who connects through them. */
+  PARLEY_TRUSTED_PROXIES: z
+    .string()
+    .transform((list) => list.split(',').map((item) => item.trim()))
+    .pipe(z.array(addressRange))
+    .default([]),
   PARLEY_SEND_BURST: integer(1, 1_000_000).default(defaultLimits.sendBurst),
   PARLEY_SEND_RATE: integer(1, 1_000_000).default(defaultLimits.sendsPerSecond),
   PARLEY_MARK_BURST: integer(1, 1_000_000).default(defaultLimits.markBurst),
@@ -79,6 +95,8 @@ export interface Configuration {
   readonly internalToken: string | undefined;
   readonly allowedOrigins: ReadonlySet<string>;
   readonly presence: PresenceTimes;
+  readonly admission: AdmissionLimits;
+  readonly trustedProxies: readonly string[];
   readonly limits: Limits;
 }
 
@@ -158,6 +176,13 @@ const configurationOf = (from: Settings): Configuration => ({
   },
   internalToken: from.PARLEY_INTERNAL_TOKEN,
   allowedOrigins: new Set(from.PARLEY_ALLOWED_ORIGINS),
+  admission: {
+    socketsPerUser: from.PARLEY_SOCKETS_PER_USER,
+    socketsPerAddress: from.PARLEY_SOCKETS_PER_ADDRESS,
+    handshakeBurst: from.PARLEY_HANDSHAKE_BURST,
+    handshakesPerSecond: from.PARLEY_HANDSHAKE_RATE,
+  },
+  trustedProxies: from.PARLEY_TRUSTED_PROXIES,
   presence: {
     heartbeatSeconds: from.PARLEY_PRESENCE_HEARTBEAT,
     offlineAfterSeconds: from.PARLEY_PRESENCE_OFFLINE_AFTER,

@@ -31,6 +31,16 @@ export const defaultLimits: Limits = {
   readsPerSecond: 50,
 };
 
+/** How many connections are let in. */
+export interface AdmissionLimits {
+  readonly socketsPerUser: number;
+  /** For each address, of IPv6 each network of 64 bits; this machine's own are not counted. */
+  readonly socketsPerAddress: number;
+  /** Handshakes of all that may come at once, and how many a second refill that allowance. */
+  readonly handshakeBurst: number;
+  readonly handshakesPerSecond: number;
+}
+
 /**
  * The largest legal frame or body, in bytes: a client that escapes everything outside ASCII spends twelve bytes on one
  * emoji (`\ud83d\ude00`), and the rest of a send fits into 16 KiB.

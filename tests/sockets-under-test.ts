@@ -78,6 +78,8 @@ export const serveSockets = async (
     presence: side.presence,
     leases: leases(memoryPresenceLeases(presenceTimes.offlineAfterSeconds * 1_000, clock)),
     presenceTimes,
+    admission: { socketsPerUser: 50, socketsPerAddress: 1_000, handshakeBurst: 2_000, handshakesPerSecond: 500 },
+    trustedProxies: [],
     inbox: noPresence,
     progress: { waitFor: () => Promise.resolve(false) },
     everySecond(work) {
