@@ -258,8 +258,10 @@ export class Router {
     const id = subjectOf(first.stream) as ConversationId;
     const missing = new Set<ConversationId>();
     for (const { stream } of others) {
+      const kind = kindOf(stream);
       const other = subjectOf(stream) as ConversationId;
-      if (kindOf(stream) !== 'user' && this.#memberships.get(other) === undefined) missing.add(other);
+      const hasMembers = kind === 'conversation' || kind === 'receipts';
+      if (hasMembers && this.#memberships.get(other) === undefined) missing.add(other);
       if (missing.size === loadsAtOnce) break;
     }
     missing.delete(id);

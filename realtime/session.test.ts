@@ -166,6 +166,56 @@ test('who was erased while it was let in is ended when it resumes', async () => 
   expect(await leaver.ended).toMatchObject({ code: 4401 });
 });
 
+test('events of all kinds behind one whose members are not known yet hold up nothing', async () => {
+  let release = Promise.withResolvers<undefined>();
+  release.resolve(undefined);
+  const reading = Promise.withResolvers<undefined>();
+  const reads = (log: EventLog): EventLog => ({
+    ...asPort(log),
+    async readStream(stream, ...read) {
+      if (kindOf(stream) === 'conversation') {
+        reading.resolve(undefined);
+        await release.promise;
+      }
+      return log.readStream(stream, ...read);
+    },
+  });
+  const chats: string[] = [];
+  const before = async ({ signIn, gateway }: CommandSide): Promise<void> => {
+    const ann = await signIn(signToken('ann', 'phone'));
+    if (!ann.ok) throw new Error('not signed in');
+    for (const name of ['ben', 'cat']) {
+      const other = await signIn(signToken(name, 'phone'));
+      if (!other.ok) throw new Error('not signed in');
+      const start = { type: 'start-direct', commandId: commandId.parse(newId()), with: other.caller.userId } as const;
+      chats.push(conversationOf(await gateway.submit(ann.caller, start)));
+    }
+  };
+  const { port, tick, warnings } = await serveSockets(stack, { log: reads, before });
+  const [ann, ben] = [await WireClient.open(port, 'ann'), await WireClient.open(port, 'ben')];
+  stack.use(ann);
+  stack.use(ben);
+  release = Promise.withResolvers();
+  const [conversationId = '', other = ''] = chats;
+  ann.text(conversationId, 'one');
+  await reading.promise;
+  // All in one batch, behind a conversation whose members are as unknown.
+  ann.text(other, 'meanwhile');
+  await ann.next('accepted', (frame) => frame.conversationId === other);
+  ben.send({ type: 'mark', conversationId, read: 1 });
+  await ben.next('marked');
+  tick();
+  ben.send({ type: 'announce-status', commandId: newId(), availability: 'busy' });
+  await ben.next('announced');
+  await ben.save({ type: 'change-profile', displayName: 'Ben' });
+  release.resolve(undefined);
+  ben.send({ type: 'resume', cursor: null });
+  await ben.next('synced', ({ caughtUp }) => caughtUp);
+  ann.text(conversationId, 'two');
+  await ben.next('message', ({ seq }) => seq === 2);
+  expect(warnings).toEqual([]);
+});
+
 test('after a read that failed the log is followed again, and nothing is missing or double', async () => {
   let isFaulty = false;
   const fault = (): void => {
