@@ -37,7 +37,7 @@ export interface Behind {
   readonly blocks: Pick<BlockList, 'hides'>;
   /** Queues a frame; false, and nothing queued, when there is no room. */
   offer(frame: Buffer, sent: CommandId | undefined): boolean;
-  /** Everything up to `place` was given; `isFull`: nothing more fits for now. */
+  /** Everything up to `place` was given, after every event; `isFull`: nothing more fits for now. */
   reached(place: number, isFull: boolean): void;
   /** Resolves when most of what was queued has gone; never if the socket ends before. */
   drained(): Promise<void>;
@@ -120,6 +120,7 @@ const give = async (
     }
     if (outcome === 'blocked') return 'blocked';
     given = place;
+    session.reached(given, false);
   }
   if (!deps.router.nothingAfter(batch.throughPlace)) return 'given';
   session.goLive();

@@ -31,6 +31,8 @@ import { startOf } from './start-of.ts';
 
 const mostRefusedInARow = 50;
 const secondsBetween = { idleSynced: 60, waiting: 5 } as const;
+/** A device behind is told how far it is at least this often, so that it comes on over connections that end early. */
+const bytesToSync = 16 * 1_024;
 const secondsWithoutProgress = 30;
 const secondsToClose = 3;
 
@@ -57,6 +59,7 @@ export class Session implements Behind, PresenceViewer {
   #syncDue = false;
   /** While behind: a second has passed since the device was told, or could be told, how far it is. */
   #partSyncDue = false;
+  #bytesSinceSynced = 0;
   #refusedInARow = 0;
   #secondsBehind = 0;
   #secondsStalled = 0;
@@ -115,6 +118,7 @@ export class Session implements Behind, PresenceViewer {
   offer(frame: Buffer, sent: CommandId | undefined): boolean {
     if (this.#outbox.full) return false;
     this.#syncDue = true;
+    this.#bytesSinceSynced += frame.length;
     if (sent === undefined || !this.#echoes.passOver(sent, frame)) this.#outbox.push(frame);
     return true;
   }
@@ -124,7 +128,8 @@ export class Session implements Behind, PresenceViewer {
   }
 
   reached(place: number, isFull: boolean): void {
-    if ((!this.#partSyncDue && !isFull) || place <= this.#syncedPlace) return;
+    const isDue = this.#partSyncDue || isFull || this.#bytesSinceSynced >= bytesToSync;
+    if (!isDue || place <= this.#syncedPlace) return;
     this.#partSyncDue = false;
     const { log, n } = this.#deps.eventLog.positionAt(place);
     this.#sync(place, encodeCursor(new Map([[log, n]])));
@@ -316,6 +321,7 @@ export class Session implements Behind, PresenceViewer {
     this.#syncDue = this.#echoes.held > 0;
     if (this.#syncDue) return;
     this.#syncedPlace = place;
+    this.#bytesSinceSynced = 0;
     this.#push({ type: 'synced', cursor, caughtUp: this.#feed === 'live' });
   }
 

@@ -1,10 +1,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** What the proxy does with bytes on their way. */
-export interface Way {
-  /** Called with what the server sends to a client before it is passed on; false: it is dropped and both ends are cut. */
-  fromServer(bytes: Buffer): boolean;
-}
+/** Carries bytes both ways between a client and the server, as a network does or does not. */
+export type Carry = (client: Socket, upstream: Socket) => void;
 
 /** A TCP proxy between clients and the server, for what a network does. */
 export class Proxy implements AsyncDisposable {
@@ -18,7 +15,8 @@ export class Proxy implements AsyncDisposable {
     this.port = (server.address() as AddressInfo).port;
   }
 
-  static async open(upstreamPort: () => number, way: Way): Promise<Proxy> {
+  /** Where one end closes its connection, `carry` decides what becomes of the other. */
+  static async open(upstreamPort: () => number, carry: Carry): Promise<Proxy> {
     const sockets = new Set<Socket>();
     const keep = (socket: Socket): void => {
       sockets.add(socket);
@@ -26,25 +24,33 @@ export class Proxy implements AsyncDisposable {
       // The other end shows what happened.
       socket.on('error', () => undefined);
     };
-    const server = createServer((client) => {
-      const upstream = connect(upstreamPort(), '127.0.0.1');
-      const cut = (): void => {
-        client.destroy();
-        upstream.destroy();
-      };
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+      const upstream = connect({ port: upstreamPort(), host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
       keep(client);
       keep(upstream);
-      client.on('data', (bytes) => upstream.write(bytes));
-      upstream.on('data', (bytes) => (way.fromServer(bytes) ? client.write(bytes) : cut()));
-      client.on('close', cut);
-      upstream.on('close', cut);
+      carry(client, upstream);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return new Proxy(server, sockets);
   }
+
+  readonly address = async (): Promise<string> => `127.0.0.1:${this.port}`;
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
   }
 }
+
+/** Ends both connections as soon as one has ended. */
+export const together = (client: Socket, upstream: Socket): (() => void) => {
+  const cut = (): void => {
+    client.destroy();
+    upstream.destroy();
+  };
+  for (const socket of [client, upstream]) {
+    socket.on('end', cut);
+    socket.on('close', cut);
+  }
+  return cut;
+};

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { check } from './checker.ts';
 import { TestClient } from './client.ts';
@@ -24,8 +23,6 @@ const settings = {
   // Limits out of the way of a load.
   PARLEY_SEND_BURST: '1000000',
   PARLEY_SEND_RATE: '1000000',
-  // A server that is started a hundred times need not compile its sources a hundred times.
-  NODE_COMPILE_CACHE: join(import.meta.dirname, '../.cache/compiled'),
 };
 
 /**
@@ -64,13 +61,15 @@ export class Scene {
   address = (): string => `127.0.0.1:${this.server.port}`;
   /** The same once a server that is being started listens. */
   whenUp = async (): Promise<string> => `127.0.0.1:${(await this.up).port}`;
+  /** Where sockets connect, asked at each connection; a test may put a network in between. */
+  door = this.whenUp;
 
   token(name: string, device = 'phone'): string {
     return signToken(name, device, this.options.tokenHours);
   }
 
   /** A device that is connected and has caught up. */
-  async client(name: string, device = 'phone', address = this.whenUp): Promise<TestClient> {
+  async client(name: string, device = 'phone', address = () => this.door()): Promise<TestClient> {
     const token = this.token(name, device);
     const { recorder, now } = this;
     const client = new TestClient({ address, token, device, recorder, now });

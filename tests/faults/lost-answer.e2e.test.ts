@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { Proxy } from '../proxy.ts';
+import { Proxy, together } from '../proxy.ts';
 import { Scene } from '../scene.ts';
 import { seeded, seedFor } from '../seed.ts';
 
@@ -9,18 +9,23 @@ test('M3: an answer lost after the append comes again the same on a retry, and n
   const random = seeded(seedFor('M3'));
   const scene = await Scene.open();
   let lost = 0;
-  const way = {
-    // The server answers only what is in its log: cutting at an answer is cutting after the append.
-    fromServer: (bytes: Buffer): boolean => {
-      const answer = bytes.includes('"accepted"') && random.next() < 0.5;
-      if (answer) lost++;
-      return !answer;
+  const proxy = await Proxy.open(
+    () => scene.server.port,
+    (client, upstream) => {
+      const cut = together(client, upstream);
+      client.on('data', (bytes) => upstream.write(bytes));
+      // The server answers only what is in its log: cutting at an answer is cutting after the append.
+      upstream.on('data', (bytes: Buffer) => {
+        const answer = bytes.includes('"accepted"') && random.next() < 0.5;
+        if (answer) lost++;
+        if (answer) cut();
+        else client.write(bytes);
+      });
     },
-  };
-  const proxy = await Proxy.open(() => scene.server.port, way);
+  );
   onTestFinished(() => proxy[Symbol.asyncDispose]());
 
-  const ann = await scene.client('ann', 'phone', async () => `127.0.0.1:${proxy.port}`);
+  const ann = await scene.client('ann', 'phone', proxy.address);
   const ben = await scene.client('ben');
   const talk = await scene.direct(ann, 'ben', [ann, ben]);
   const outcomes = await Promise.all(Array.from({ length: messages }, (_, n) => ann.text(talk.id, `message ${n}`)));
