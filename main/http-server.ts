@@ -33,6 +33,7 @@ export const httpServer = (limits: Limits): FastifyInstance => {
       // A token and a search for 1,000 characters, percent-encoded.
       maxHeaderSize: 32_768,
       headersTimeout: 10_000,
+      connectionsCheckingInterval: 5_000,
       // Whatever else a client offers to upgrade to (h2c, as curl does) is answered as the request it is.
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     },

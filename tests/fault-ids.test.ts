@@ -9,7 +9,7 @@ const never = new Set(['node_modules', '.git', '.cache', 'data', 'coverage']);
 const asked = [
   ...['D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7', 'D8', 'D9', 'D11', 'D14'],
   ...['M1', 'M3', 'M5', 'M6'],
-  ...['N3', 'N9', 'P2', 'P3', 'P4', 'P8', 'S1', 'S6', 'S18', 'T1'],
+  ...['N3', 'N9', 'P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P8', 'S1', 'S6', 'S18', 'T1'],
 ];
 
 const testFiles = (folder: string): string[] =>
