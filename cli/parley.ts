@@ -1,4 +1,5 @@
 import { backUp } from './backup.ts';
+import { chat } from './chat.ts';
 import { printConfiguration } from './config.ts';
 import { erase } from './erase.ts';
 import { park } from './park.ts';
@@ -10,6 +11,8 @@ import { verify } from './verify.ts';
 
 const usage = `usage:
   parley token USER [--device D] [--expires 30d]   prints a token for a user of the server in this folder
+  parley chat USER [--with NAME] [--device D] [--url URL] [--store FILE] [--token T]
+                                                   a chat in the terminal; in a pipe, a line is a message
   parley verify                                    checks every event of the log, and that keys, inbox and search
                                                    are what the log says; exit code 1 if anything is wrong
   parley erase USER [--issuer I] [--id] --yes      destroys what a user wrote, for ever; --id: USER is an id
@@ -29,6 +32,7 @@ Settings are environment variables; PARLEY_DATA (./data) is where the data lie.
 /** A command gets its own words and answers with the exit code. */
 const commands: Readonly<Record<string, (words: readonly string[]) => Promise<number>>> = {
   token: printToken,
+  chat,
   verify,
   erase,
   rebuild,

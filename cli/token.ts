@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { signToken } from '../command-side/tokens.ts';
 import { readDevelopmentSecret } from '../main/development-secret.ts';
 import { loadConfiguration } from '../main/load-configuration.ts';
+import type { Configuration } from '../schemas/configuration.ts';
 import { deviceId, type DeviceId } from '../schemas/ids.ts';
 import { UsageError, understood } from './usage-error.ts';
 
@@ -16,12 +17,15 @@ interface Wanted {
 /** `parley token USER`: what the operator's issuer would sign, for development. Prints the token and nothing else. */
 export const printToken = async (words: readonly string[]): Promise<number> => {
   const wanted = read(words);
-  const { data, tokens } = loadConfiguration(process.env).configuration;
+  process.stdout.write(`${await developmentToken(loadConfiguration(process.env).configuration, wanted)}\n`);
+  return 0;
+};
+
+/** Signed by the secret of the server in this folder. */
+export const developmentToken = async ({ data, tokens }: Configuration, wanted: Wanted): Promise<string> => {
   if (tokens.jwks !== undefined) throw new UsageError('with PARLEY_TOKEN_JWKS only the issuer of those keys can sign');
   const secret = Buffer.from(tokens.secret ?? readDevelopmentSecret(data));
-  const token = await signToken({ name: tokens.issuer, secret }, { ...wanted, now: Date.now() });
-  process.stdout.write(`${token}\n`);
-  return 0;
+  return signToken({ name: tokens.issuer, secret }, { ...wanted, now: Date.now() });
 };
 
 const read = (words: readonly string[]): Wanted => {

@@ -9,7 +9,7 @@ import type { ClientEvents, ConnectionStatus, SendState } from './events.ts';
 import { sendStateOf } from './marks.ts';
 import { memoryStorage } from './memory-storage.ts';
 import { platformDefaults, type Platform } from './platform.ts';
-import type { Blocks, Found, Members, OneMessage, Page, Profiles } from './rest.ts';
+import type { Blocks, Found, Members, OneMessage, Page, Profile, Profiles } from './rest.ts';
 import { restore } from './restore.ts';
 import type { CacheSize, Chat as HeldChat, Draft, Item, Message } from './state.ts';
 import type { ClientStorage } from './storage.ts';
@@ -55,12 +55,12 @@ export interface PlacedMessage extends Message {
   readonly sendState: SendState | null;
 }
 
-/** A message of ours that has no place yet, or was refused. */
+/** A message of ours that was refused, is not answered yet, or has its place behind messages that have not come yet. */
 export interface OutgoingMessage {
   readonly messageId: string;
   readonly content: MessageContent;
   readonly replyTo: number | null;
-  readonly sendState: 'sending' | 'failed';
+  readonly sendState: 'sending' | 'sent' | 'failed';
   readonly code: ErrorCode | null;
 }
 
@@ -122,6 +122,11 @@ export class Client {
     return this.#engine.core.state.account.userId;
   }
 
+  /** Commands that have no answer yet. */
+  get pending(): number {
+    return this.#engine.core.state.byId.size;
+  }
+
   /** What it returns ends the listening. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): () => void {
     return this.#engine.on(name, listener);
@@ -150,22 +155,31 @@ export class Client {
     return chat === undefined || chat.record.version < 0 ? undefined : chatShown(chat);
   }
 
-  /** The newest messages, as far as they are held; `history` has those before. */
+  /** The newest messages, as far as they are held, without a hole; `history` has those before. */
   messages(conversationId: string): PlacedMessage[] {
     const { chats, account } = this.#engine.core.state;
     const chat = chats.get(conversationId);
     if (chat === undefined) return [];
-    return chat.held.map((message) => {
-      const isOurs = message.by === account.userId;
-      return { ...message, sendState: isOurs ? sendStateOf(chat.record, message.seq, account.userId) : null };
-    });
+    const { record, held } = chat;
+    return held
+      .filter(({ seq }) => seq <= record.through)
+      .map((message) => {
+        const isOurs = message.by === account.userId;
+        return { ...message, sendState: isOurs ? sendStateOf(record, message.seq, account.userId) : null };
+      });
   }
 
-  /** What we said that has no place yet, in its order. */
+  /** What we said that is not among `messages` yet, in its order. */
   outgoing(conversationId: string): OutgoingMessage[] {
-    const { lanes, failed } = this.#engine.core.state;
+    const { chats, account, lanes, failed } = this.#engine.core.state;
+    const chat = chats.get(conversationId);
+    const placed = chat?.held.filter(({ seq, by }) => seq > chat.record.through && by === account.userId) ?? [];
     const waiting = (lanes.get(conversationId) ?? []).map(({ item }) => item);
-    return [...failed.values(), ...waiting].flatMap((item) => outgoingShown(item, conversationId));
+    return [
+      ...[...failed.values()].flatMap((item) => outgoingShown(item, conversationId)),
+      ...placed.flatMap(placedShown),
+      ...waiting.flatMap((item) => outgoingShown(item, conversationId)),
+    ];
   }
 
   send(conversationId: string, content: string | MessageContent, { replyTo }: { replyTo?: number } = {}): Taken {
@@ -268,6 +282,11 @@ export class Client {
     return this.#engine.rest('/v1/search', { q, ...options });
   }
 
+  /** What a user shows of itself; `user` is a user id, or `@` and a name. */
+  profile(user: string): Promise<Profile> {
+    return this.#engine.rest(`/v1/users/${encodeURIComponent(user)}`);
+  }
+
   /** What at most 200 users show of themselves. */
   profiles(userIds: readonly string[]): Promise<Profiles> {
     return this.#engine.rest('/v1/users', { ids: userIds.join(',') });
@@ -293,6 +312,9 @@ const chatShown = (chat: HeldChat): Chat => {
     archived: isArchived(chat.record),
   };
 };
+
+const placedShown = ({ messageId, content, replyTo }: Message): OutgoingMessage[] =>
+  content === null ? [] : [{ messageId, content, replyTo, sendState: 'sent', code: null }];
 
 const outgoingShown = ({ key, draft, failed }: Item, conversationId: string): OutgoingMessage[] => {
   if (draft.type !== 'send' || draft.conversationId !== conversationId) return [];

@@ -57,7 +57,6 @@ export type Effect =
   | { readonly type: 'disconnect' }
   | { readonly type: 'transmit'; readonly number: number; readonly frame: ClientFrameInput }
   | { readonly type: 'read'; readonly read: Read }
-  | { readonly type: 'settle'; readonly key: string; readonly outcome: Outcome }
   | Emission;
 
 /** When something happens, and the chance it happens with. */

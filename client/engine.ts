@@ -116,11 +116,8 @@ export class Engine {
     switch (effect.type) {
       case 'emit':
         if (effect.name === 'connection') this.status = effect.event;
+        else if (effect.name === 'answered') this.#settle(effect.event);
         this.#tell(effect.name, effect.event);
-        break;
-      case 'settle':
-        this.#outcomes.get(effect.key)?.(effect.outcome);
-        this.#outcomes.delete(effect.key);
         break;
       case 'transmit':
         if (this.#socket?.number === effect.number) this.#socket.open.send(effect.frame);
@@ -135,6 +132,11 @@ export class Engine {
       case 'read':
         void this.#read(effect.read);
     }
+  }
+
+  #settle({ id, outcome }: ClientEvents['answered']): void {
+    this.#outcomes.get(id)?.(outcome);
+    this.#outcomes.delete(id);
   }
 
   #tell<Name extends keyof ClientEvents>(name: Name, event: ClientEvents[Name]): void {

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../schemas/errors.ts';
+import type { Outcome } from './core.ts';
 import type { Draft, Message } from './state.ts';
 
 /** `failed` comes with the error's code; the others follow each other, and none comes back. */
@@ -53,13 +54,8 @@ export interface ClientEvents {
   readonly 'chat-ended': { readonly conversationId: string };
   /** What was begun under a provisional id has its own now. */
   readonly 'chat-opened': { readonly provisional: string; readonly conversationId: string };
-  /** A command other than a send was refused for good. */
-  readonly refused: {
-    readonly id: string;
-    readonly command: Draft['type'];
-    readonly code: ErrorCode;
-    readonly message: string;
-  };
+  /** A command has the answer that stands, also one that an earlier process took in. */
+  readonly answered: { readonly id: string; readonly command: Draft['type']; readonly outcome: Outcome };
   /** The token was refused: the next one is asked for as ever, but a person may have to sign in. */
   readonly unauthenticated: { readonly message: string };
   /** The server could not go on from where we were: everything but what we have to send was dropped and is read anew. */

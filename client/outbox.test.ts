@@ -102,6 +102,8 @@ describe('a conversation that is being opened', () => {
     client.cut();
     const provisional = open(client);
     client.send(provisional, 'one');
+    const settings = { type: 'change-chat-settings', conversationId: provisional, pinned: true } as const;
+    client.take({ type: 'command', key: newId(client.core, client.moment), draft: settings });
     client.send(provisional, 'two');
     client.flush();
     client.restart();
@@ -112,7 +114,11 @@ describe('a conversation that is being opened', () => {
     const [waiting] = client.core.state.byId.values();
     server.answers.push({ type: 'accepted', commandId: waiting?.item.id as never, ...answer });
     client.settle();
-    expect(textsIn(server)).toEqual(['one', 'two']);
+    // Who knows the provisional id only may go on with it.
+    client.send(provisional, 'three');
+    client.settle();
+    expect(textsIn(server)).toEqual(['one', 'two', 'three']);
+    expect(server.settings).toEqual([talk]);
     expect(client.told).toContainEqual(
       expect.objectContaining({ name: 'chat-opened', event: { provisional, conversationId: talk } }),
     );

@@ -13,35 +13,35 @@ export const newId = ({ state }: Core, { now, randomBytes }: Moment): string =>
   uuidV7(now + state.account.ahead, randomBytes(10));
 
 /** Commands of one lane go one after the other, each when the one before it has an answer that stands. */
-const laneOf = (key: string, draft: Draft): string => {
-  if (draft.type === 'change-chat-settings') return `settings/${draft.conversationId}`;
-  if ('conversationId' in draft) return draft.conversationId;
-  // What is said in a conversation that is only being opened waits behind its opening, whose key is its provisional id.
-  return draft.type === 'start-direct' || draft.type === 'create-group' ? key : 'account';
+const laneOf = ({ lanes }: Core['state'], { key, draft }: Item): string => {
+  // What belongs to a conversation that is only being opened waits behind its opening, whose key is its provisional id.
+  if (!('conversationId' in draft)) return opens(draft) ? key : 'account';
+  const { conversationId } = draft;
+  const isProvisional = lanes.get(conversationId)?.[0]?.item.key === conversationId;
+  return draft.type === 'change-chat-settings' && !isProvisional ? `settings/${conversationId}` : conversationId;
 };
 
-export const waitingFor = (item: Item, mayBeStored: boolean): Waiting => ({
-  item,
-  sentOn: 0,
-  notBefore: 0,
-  attempts: 0,
-  mayBeStored,
-});
+const opens = ({ type }: Draft): boolean => type === 'start-direct' || type === 'create-group';
 
 /** Takes a command in. It is stored before it is sent, and goes out however often we end before it has an answer. */
-export const enqueue = (core: Core, key: string, draft: Draft): void => {
+export const enqueue = (core: Core, key: string, given: Draft): void => {
+  const draft = 'conversationId' in given ? inConversation(given, core.state.opened.get(given.conversationId)) : given;
   const item: Item = { key, id: key, order: core.state.nextOrder++, draft, failed: null };
-  append(core, waitingFor(item, false));
+  append(core, item, false);
   storeItem(core, item);
   sayState(core, item, 'sending');
 };
 
-export const append = ({ state }: Pick<Core, 'state'>, waiting: Waiting): void => {
-  const lane = laneOf(waiting.item.key, waiting.item.draft);
+const inConversation = (draft: Draft, conversationId: string | undefined): Draft =>
+  conversationId === undefined ? draft : ({ ...draft, conversationId } as Draft);
+
+export const append = ({ state }: Pick<Core, 'state'>, item: Item, mayBeStored: boolean): void => {
+  const lane = laneOf(state, item);
+  const waiting = { item, lane, sentOn: 0, notBefore: 0, attempts: 0, mayBeStored };
   const before = state.lanes.get(lane);
   if (before === undefined) state.lanes.set(lane, [waiting]);
   else before.push(waiting);
-  state.byId.set(waiting.item.id, waiting);
+  state.byId.set(item.id, waiting);
 };
 
 /** Sends the first of every lane that may go now. */
@@ -78,22 +78,24 @@ export const complete = (core: Core, waiting: Waiting, answer: Answer): void => 
   const { item } = waiting;
   remove(core, waiting);
   core.changes.set(keys.item(item.order), null);
-  core.effects.push({ type: 'settle', key: item.key, outcome: { ok: true, answer } });
+  emit(core, 'answered', { id: item.key, command: item.draft.type, outcome: { ok: true, answer } });
   sayState(core, item, 'sent', answer.seq);
   const { conversationId } = answer;
-  const opens = item.draft.type === 'start-direct' || item.draft.type === 'create-group';
-  if (opens && conversationId !== null) moveLane(core, item.key, conversationId);
+  if (opens(item.draft) && conversationId !== null) moveLane(core, item.key, conversationId);
 };
 
 /** What was said under the provisional id goes to the conversation that it became, in its order. */
 const moveLane = (core: Core, provisional: string, conversationId: string): void => {
+  const { lanes, opened, byId } = core.state;
+  opened.set(provisional, conversationId);
   emit(core, 'chat-opened', { provisional, conversationId });
-  const moved = core.state.lanes.get(provisional) ?? [];
-  core.state.lanes.delete(provisional);
-  for (const waiting of moved) {
-    waiting.item = { ...waiting.item, draft: { ...waiting.item.draft, conversationId } as Draft };
-    append(core, waiting);
-    storeItem(core, waiting.item);
+  const moved = lanes.get(provisional) ?? [];
+  lanes.delete(provisional);
+  for (const { item, mayBeStored } of moved) {
+    byId.delete(item.id);
+    const there = { ...item, draft: inConversation(item.draft, conversationId) };
+    append(core, there, mayBeStored);
+    storeItem(core, there);
   }
 };
 
@@ -134,29 +136,23 @@ const renameItem = (core: Core, waiting: Waiting, serverTime: number, { now, ran
 const fail = (core: Core, waiting: Waiting, code: ErrorCode, message: string): void => {
   const { item } = waiting;
   remove(core, waiting);
-  core.effects.push({ type: 'settle', key: item.key, outcome: { ok: false, code, message } });
+  emit(core, 'answered', { id: item.key, command: item.draft.type, outcome: { ok: false, code, message } });
   if (item.draft.type === 'send') {
     const failed = { ...item, failed: { code, message } };
     core.state.failed.set(item.key, failed);
     storeItem(core, failed);
     sayState(core, item, 'failed', null, code);
-  } else {
-    core.changes.set(keys.item(item.order), null);
-    emit(core, 'refused', { id: item.key, command: item.draft.type, code, message });
-  }
+  } else core.changes.set(keys.item(item.order), null);
   // A conversation that could not be opened takes with it what was said in it.
-  const { lanes } = core.state;
-  if (item.draft.type === 'start-direct' || item.draft.type === 'create-group') {
-    for (const dependent of [...(lanes.get(item.key) ?? [])]) fail(core, dependent, code, message);
-  }
+  if (!opens(item.draft)) return;
+  for (const dependent of [...(core.state.lanes.get(item.key) ?? [])]) fail(core, dependent, code, message);
 };
 
 const remove = ({ state }: Core, waiting: Waiting): void => {
-  const name = laneOf(waiting.item.key, waiting.item.draft);
-  const lane = state.lanes.get(name) ?? [];
+  const lane = state.lanes.get(waiting.lane) ?? [];
   if (lane[0] === waiting) lane.shift();
   else lane.splice(lane.indexOf(waiting), 1);
-  if (lane.length === 0) state.lanes.delete(name);
+  if (lane.length === 0) state.lanes.delete(waiting.lane);
   state.byId.delete(waiting.item.id);
 };
 

@@ -8,6 +8,7 @@ type AnswerOf<Name extends keyof Routes> = Routes[Name] extends ReadRoute<unknow
 export type Page = AnswerOf<'messages'>;
 export type Found = AnswerOf<'search'>;
 export type Members = AnswerOf<'members'>;
+export type Profile = AnswerOf<'profile'>;
 export type Profiles = AnswerOf<'profiles'>;
 export type ChatChanges = AnswerOf<'chatChanges'>;
 export type OneChat = AnswerOf<'chat'>;

@@ -1,6 +1,6 @@
 import { chatFrom } from './chats.ts';
 import type { Core } from './core.ts';
-import { append, waitingFor } from './outbox.ts';
+import { append } from './outbox.ts';
 import type { Account, CacheSize, Chat, ChatRecord, Item, Message, State } from './state.ts';
 import type { Json } from './storage.ts';
 
@@ -17,6 +17,7 @@ export const restore = (stored: ReadonlyMap<string, Json>, cache: CacheSize, now
     chats,
     lanes: new Map(),
     byId: new Map(),
+    opened: new Map(),
     failed: new Map(),
     nextOrder: (items.at(-1)?.order ?? 0) + 1,
     nextConnection: 1,
@@ -27,7 +28,7 @@ export const restore = (stored: ReadonlyMap<string, Json>, cache: CacheSize, now
     readsDue: new Map(),
   };
   for (const item of items) {
-    if (item.failed === null) append({ state }, waitingFor(item, true));
+    if (item.failed === null) append({ state }, item, true);
     else state.failed.set(item.key, item);
   }
   for (const chat of chats.values()) lookOver(state, chat);

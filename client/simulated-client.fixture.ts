@@ -103,10 +103,11 @@ export class SimulatedClient {
   }
 
   private perform(effect: Effect): void {
-    if (effect.type === 'emit') this.told.push(effect);
-    else if (effect.type === 'connect') this.server.connect();
+    if (effect.type === 'emit') {
+      this.told.push(effect);
+      if (effect.name === 'answered') this.outcomes.set(effect.event.id, effect.event.outcome);
+    } else if (effect.type === 'connect') this.server.connect();
     else if (effect.type === 'disconnect') this.server.cut();
-    else if (effect.type === 'settle') this.outcomes.set(effect.key, effect.outcome);
     else if (effect.type === 'transmit') {
       const { connection } = this.core.state;
       if ('number' in connection && connection.number === effect.number) this.server.receive(effect.frame);

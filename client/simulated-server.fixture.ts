@@ -28,6 +28,8 @@ export class SimulatedServer {
   readonly marks = new Map<string, { delivered: number; read: number }>();
   /** Handed out to the next commands, one each. */
   readonly refusals: Refusal[] = [];
+  /** The conversations whose settings were changed. */
+  readonly settings: string[] = [];
   private ids = 0;
   private live = false;
 
@@ -109,7 +111,11 @@ export class SimulatedServer {
   receive(frame: ClientFrameInput): void {
     if (frame.type === 'resume') this.resume(Number(frame.cursor ?? 0));
     else if (frame.type === 'send') this.decide(conversationId.parse(frame.conversationId), frame);
-    else if (frame.type === 'mark') this.mark(conversationId.parse(frame.conversationId), frame);
+    else if (frame.type === 'change-chat-settings') {
+      this.settings.push(frame.conversationId);
+      const saved = { type: 'saved', commandId: commandId.parse(frame.commandId) } as const;
+      this.answers.push({ ...saved, time: this.time, chain: '', readAfter: '' });
+    } else if (frame.type === 'mark') this.mark(conversationId.parse(frame.conversationId), frame);
   }
 
   private resume(from: number): void {

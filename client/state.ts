@@ -110,6 +110,7 @@ export interface Item {
 
 export interface Waiting {
   item: Item;
+  readonly lane: string;
   /** The number of the connection over which it was sent; while that is open, its answer is to come. */
   sentOn: number;
   notBefore: number;
@@ -154,6 +155,8 @@ export interface State {
   /** Commands by the lane in which they go one after the other. */
   readonly lanes: Map<string, Waiting[]>;
   readonly byId: Map<string, Waiting>;
+  /** What became of provisional ids, for as long as this process may still use them. */
+  readonly opened: Map<string, string>;
   readonly failed: Map<string, Item>;
   nextOrder: number;
   nextConnection: number;
