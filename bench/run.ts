@@ -6,6 +6,7 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<object
   ceiling: async (options) => (await import('./ceiling.ts')).benchCeiling(options),
   chat: async (options) => (await import('./chat.ts')).benchChat(options),
   cold: async (options) => (await import('./cold.ts')).benchCold(options),
+  resume: async (options) => (await import('./resume.ts')).benchResume(options),
   'search-latency': async () => (await import('./search-latency.ts')).benchSearchLatency(),
   'slow-fsync': async (options) => (await import('./slow-fsync.ts')).benchSlowFsync(options),
 };

@@ -196,6 +196,7 @@ const delegating = (log: EventLog): EventLog => ({
   positionAt: (place) => log.positionAt(place),
   locateCursor: (cursor) => log.locateCursor(cursor),
   tail: (options) => log.tail(options),
+  isRecent: (place) => log.isRecent(place),
   forgetRecent: () => log.forgetRecent(),
   soleWriter: log.soleWriter,
   failed: log.failed,

@@ -43,9 +43,19 @@ export const marksShownTo = (
   mostMembers: number,
 ): EventMarks => {
   const member = members.get(user);
-  if (member === undefined) return [];
-  if (members.size > mostMembers) return marks.filter(({ userId }) => userId === user);
-  return marks.some(({ delivered }) => delivered > member.visibleFrom) ? marks : [];
+  return member === undefined ? [] : marksShownToMember(user, member.visibleFrom, members.size, marks, mostMembers);
+};
+
+/** The same for a member, of a conversation of which no more is known than how many they are. */
+export const marksShownToMember = (
+  user: UserId,
+  visibleFrom: Seq,
+  memberCount: number,
+  marks: EventMarks,
+  mostMembers: number,
+): EventMarks => {
+  if (memberCount > mostMembers) return marks.filter(({ userId }) => userId === user);
+  return marks.some(({ delivered }) => delivered > visibleFrom) ? marks : [];
 };
 
 const memberMayReceive = (member: Member, event: ConversationEvent, revision: number): boolean => {

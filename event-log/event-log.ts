@@ -51,6 +51,9 @@ export interface EventLog {
   /** Follows the log from a place given by `locate`; see `Tail`. */
   tail(options: TailOptions): Tail;
 
+  /** Whether everything after a place is in memory: then a tail from there reads no store. */
+  isRecent(place: number): boolean;
+
   /** To be called when a key was destroyed: what was read with it is not given out from memory any more. */
   forgetRecent(): void;
 

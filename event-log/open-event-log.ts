@@ -27,7 +27,7 @@ export interface EventLogDependencies {
   readonly clock: { now(): number; monotonic(): number };
   readonly randomBytes: RandomBytes;
   /** How far back tails are answered from memory. */
-  readonly recent?: RecentEventsLimits;
+  readonly recent?: Partial<RecentEventsLimits> | undefined;
 }
 
 const recentByDefault: RecentEventsLimits = { events: 16_384, bytes: 32 * 1_048_576 };
@@ -46,11 +46,11 @@ class StoredEventLog implements EventLog {
   readonly #tailSource: TailSource;
   #closed = false;
 
-  constructor({ store, keys, clock, randomBytes, recent = recentByDefault }: EventLogDependencies) {
+  constructor({ store, keys, clock, randomBytes, recent }: EventLogDependencies) {
     this.#store = store;
     this.#keys = keys;
     this.#appender = new Appender(store, keys, randomBytes);
-    this.#recent = new RecentEvents(recent, store.head());
+    this.#recent = new RecentEvents({ ...recentByDefault, ...recent }, store.head());
     this.#tailSource = {
       recent: this.#recent,
       epochs: this.#epochs,
@@ -164,6 +164,10 @@ class StoredEventLog implements EventLog {
 
   locateCursor(cursor: Cursor | null): Located {
     return this.#epochs.locateCursor(cursor, this.#recent.head);
+  }
+
+  isRecent(place: number): boolean {
+    return this.#recent.reachesBackTo(this.#epochs.nAt(place));
   }
 
   tail(options: TailOptions): Tail {

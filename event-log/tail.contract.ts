@@ -48,6 +48,19 @@ export const tailContract = (name: string, its: LogUnderTest): void => {
       }
     });
 
+    test('says from which places on it needs no store', async () => {
+      await its.reopen({ events: 8, bytes: 1_048_576 });
+      const chat = newChat(its.keys);
+      const places: number[] = [];
+      for (let revision = -1; revision < 11; revision++) {
+        await appendAll(its.log, chat.stream, [chat.message()], revision);
+        const located = its.log.locate(its.log.head());
+        if (located.where !== 'known') throw new Error(located.where);
+        places.push(located.place);
+      }
+      expect(places.map((place) => its.log.isRecent(place))).toEqual(places.map((_, index) => index >= 3));
+    });
+
     test('gives out nothing from memory that was read with a key since destroyed', async () => {
       const chat = newChat(its.keys);
       await appendAll(its.log, chat.stream, [chat.message('canary')], -1);

@@ -43,6 +43,7 @@ const liveInbox = (live: () => Inbox): Inbox => ({
   members: (...asked) => live().members(...asked),
   changesAfter: (...asked) => live().changesAfter(...asked),
   changesOf: (...asked) => live().changesOf(...asked),
+  missedAfter: (...asked) => live().missedAfter(...asked),
   profiles: (...asked) => live().profiles(...asked),
   blocks: (...asked) => live().blocks(...asked),
   presence: (...asked) => live().presence(...asked),

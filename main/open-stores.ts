@@ -14,12 +14,20 @@ export interface Stores {
   readonly metrics: readonly Metric[];
 }
 
+export interface StoresDeps {
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly warn: Warn;
+  /** The newest of the log that are kept in memory; undefined: as many as are usual. */
+  readonly recentEvents?: number;
+}
+
 const cachedKeys = 200_000;
 
 /** Everything in SQLite files in one directory, of which this process takes the lock. */
 export const openStores = async (
   directory: string,
-  { clock, randomBytes, warn }: { readonly clock: Clock; readonly randomBytes: RandomBytes; readonly warn: Warn },
+  { clock, randomBytes, warn, recentEvents }: StoresDeps,
   stack: AsyncDisposableStack,
 ): Promise<Stores> => {
   const [log, accounts, snapshots] = await Promise.all([
@@ -39,7 +47,13 @@ export const openStores = async (
   });
   stack.defer(() => accountsStore.close());
   opening.move();
-  const eventLog = await openEventLog({ store, keys: accountsStore, clock, randomBytes });
+  const eventLog = await openEventLog({
+    store,
+    keys: accountsStore,
+    clock,
+    randomBytes,
+    recent: recentEvents === undefined ? undefined : { events: recentEvents },
+  });
   stack.defer(() => eventLog.close());
   const snapshotStore = await snapshots.openSqliteSnapshotStore(join(directory, 'snapshots.sqlite'), warn);
   stack.defer(() => snapshotStore.close());

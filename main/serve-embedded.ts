@@ -31,13 +31,13 @@ export const serveEmbedded = async (
   clock: Clock,
   stack: AsyncDisposableStack,
 ): Promise<Serving> => {
-  const { host, port, data, limits, allowedOrigins, presence, admission, trustedProxies } = configuration;
+  const { host, port, data, limits, allowedOrigins, presence, admission, trustedProxies, recentEvents } = configuration;
   const server = httpServer(limits);
   const report = server.log.error.bind(server.log);
   const warn = server.log.warn.bind(server.log);
   const randomBytes = randomPool();
 
-  const stores = await openStores(data, { clock, randomBytes, warn }, stack);
+  const stores = await openStores(data, { clock, randomBytes, warn, recentEvents }, stack);
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
   const views = await openInbox(configuration.inbox, { ...stores, clock, randomBytes, warn }, stack);
   const deps = { ...stores, ...views, clock, randomBytes, limits, report, warn };

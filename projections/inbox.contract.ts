@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { inboxChatsContract } from './inbox-chats.contract.ts';
 import { inboxHistoryContract } from './inbox-history.contract.ts';
+import { inboxMissedContract } from './inbox-missed.contract.ts';
 import { inboxPresenceContract } from './inbox-presence.contract.ts';
 import { inboxRowsContract } from './inbox-rows.contract.ts';
 import type { NewInboxPlace } from './inbox-under-test.fixture.ts';
@@ -12,6 +13,7 @@ export const inboxContract = (name: string, newPlace: NewInboxPlace): void => {
     inboxChatsContract(newPlace);
     inboxHistoryContract(newPlace);
     inboxUnreadContract(newPlace);
+    inboxMissedContract(newPlace);
     inboxPresenceContract(newPlace);
     inboxRowsContract(newPlace);
   });

@@ -1,6 +1,7 @@
 import type { MessageContent } from '../schemas/content.ts';
 import type { ConversationKind, Role } from '../schemas/conversation-events.ts';
 import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
+import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import type { Availability } from '../schemas/presence-events.ts';
 
 /**
@@ -57,6 +58,16 @@ export interface Inbox {
     place: number,
     limit: number,
   ): Promise<ChangedMessages | undefined>;
+
+  /**
+   * What a device lacks that has everything up to `place`: state, not events, in the order of the log, each item where its
+   * last event stands. A message comes where it was sent, as it is now, and once more where it was changed last; so of one
+   * conversation they come by rising seq and without a hole. A page holds about `limit` items. Undefined while the stream
+   * of any conversation is parked: then only the log can say it.
+   *
+   * What blocks hide is left to who asks, whose list is newer than this store.
+   */
+  missedAfter(user: UserId, place: number, limit: number): Promise<Missed | undefined>;
 
   /** Of people anybody who is signed in may see; users never seen are left out. At most 200. */
   profiles(users: readonly UserId[]): Promise<readonly Profile[]>;
@@ -219,6 +230,63 @@ export interface ChangedMessages {
   readonly messages: readonly { readonly place: number; readonly message: Message }[];
   readonly isLast: boolean;
   readonly incomplete: boolean;
+}
+
+export interface Missed {
+  readonly items: readonly MissedItem[];
+  /** With them the device has everything up to here; never before the place asked for. */
+  readonly through: number;
+  /** This store holds nothing behind it. */
+  readonly isLast: boolean;
+}
+
+interface MissedOf {
+  readonly conversationId: ConversationId;
+  /** Of its last event: with this item the device has everything up to here. */
+  readonly place: number;
+}
+
+export type MissedItem = MissedOf &
+  (
+    | ({ readonly type: 'conversation' } & ConversationNow)
+    /** The user left (`by` is the user) or was removed. */
+    | { readonly type: 'ended'; readonly by: UserId; readonly time: number; readonly version: number }
+    | ({ readonly type: 'sent' | 'changed' } & MissedMessage)
+    /** Where all members stand who have moved; `time` is that of the last move. */
+    | {
+        readonly type: 'marks';
+        readonly marks: ReceiptsEvent['marks'];
+        readonly visibleFrom: Seq;
+        readonly memberCount: number;
+        readonly time: number;
+      }
+  );
+
+/** The whole of a conversation for a member of it; `by` and `time` are of the event that began the membership. */
+interface ConversationNow {
+  readonly kind: ConversationKind;
+  readonly name: string | null;
+  readonly members: readonly { readonly userId: UserId; readonly role: Role }[];
+  readonly seq: Seq;
+  readonly visibleFrom: Seq;
+  readonly by: UserId;
+  readonly time: number;
+  readonly version: number;
+}
+
+interface MissedMessage {
+  readonly seq: Seq;
+  readonly messageId: CommandId;
+  readonly by: UserId;
+  /** When it was sent. */
+  readonly time: number;
+  /** Null also when it is deleted. */
+  readonly content: MessageContent | null;
+  readonly replyTo: Seq | null;
+  readonly deleted: boolean;
+  /** Of its last change, if it has any. */
+  readonly version: number;
+  readonly changedAt: number | null;
 }
 
 export interface Profile {

@@ -54,6 +54,7 @@ export type InboxChange =
       readonly conversation: ConversationId;
       readonly seq: Seq;
       readonly version: number;
+      readonly time: number;
     }
   | ({ readonly type: 'marks-advanced'; readonly conversation: ConversationId; readonly time: number } & Marks)
   | {
@@ -216,7 +217,7 @@ const ownChanges = (
     case 'message-edited':
       return [{ type: 'message-edited', conversation, seq: event.target, content: event.content, version, time }];
     case 'message-deleted':
-      return [{ type: 'message-deleted', conversation, seq: event.target, version }];
+      return [{ type: 'message-deleted', conversation, seq: event.target, version, time }];
     default:
       return event satisfies never;
   }

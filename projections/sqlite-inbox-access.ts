@@ -72,13 +72,13 @@ export const inboxAccess = (db: DatabaseSync): InboxAccess => {
 
 /** The columns `messageIn` reads. What an erased person wrote is shown to nobody, also while it lies in the file still. */
 export const messageColumns = `message.seq, message.id, user.id AS by, message.sender, message.state, message.time,
-  message.reply_to, coalesce(change.version, 0) AS version, change.edited_at,
+  message.reply_to, coalesce(change.version, 0) AS version, change.at AS changed_at,
   coalesce(change.place, message.place) AS place, iif(user.erased = 1, NULL, message.content) AS content`;
 
 export const fromMessage = `FROM message JOIN user ON user.no = message.sender
   LEFT JOIN change ON change.message = message.place`;
 
-const contentIn = (row: Row): MessageContent | null => {
+export const contentIn = (row: Row): MessageContent | null => {
   const text = textOrNull(row, 'content');
   if (text === null) return null;
   return row['state'] === messageState.json ? (JSON.parse(text) as MessageContent) : { type: 'text', text };
@@ -96,7 +96,7 @@ export const messageIn = (row: Row, { blocked }: Asker): Message => {
     state: deleted ? 'deleted' : hidden ? 'hidden' : 'shown',
     content: hidden ? null : contentIn(row),
     replyTo: hidden || deleted ? null : numberOrNull(row, 'reply_to'),
-    editedAt: hidden || deleted ? null : numberOrNull(row, 'edited_at'),
+    editedAt: hidden || deleted ? null : numberOrNull(row, 'changed_at'),
     cut: false,
   };
 };

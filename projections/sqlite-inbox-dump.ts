@@ -40,7 +40,7 @@ const tables: Readonly<Record<string, string>> = {
     FROM conversation c CROSS JOIN command m ON m.conversation = c.no ORDER BY c.id, m.id`,
   message: `SELECT c.id AS conversation, m.seq, u.id AS sender,
     iif(${shown} IS NULL AND state = ${messageState.json}, ${messageState.text}, state) AS state, m.id, time, reply_to,
-    revision_ahead, m.place AS sent_at, ch.version, ch.edited_at, ch.place, ${shown} AS content
+    revision_ahead, m.place AS sent_at, ch.version, ch.at, ch.place, ${shown} AS content
     FROM conversation c CROSS JOIN message m ON m.conversation = c.no JOIN user u ON u.no = m.sender
     LEFT JOIN change ch ON ch.message = m.place ORDER BY c.id, m.seq`,
   parked: 'SELECT stream, n, revision, error FROM parked ORDER BY stream',

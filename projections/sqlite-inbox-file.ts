@@ -85,7 +85,7 @@ const schema = `
   CREATE INDEX message_by_id ON message (conversation, ${idPrefix('id')});
   CREATE TABLE change (
     message INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, place INTEGER NOT NULL,
-    version INTEGER NOT NULL, edited_at INTEGER
+    version INTEGER NOT NULL, at INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX change_by_place ON change (conversation, place);
   CREATE TABLE command (

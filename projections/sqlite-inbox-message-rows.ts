@@ -38,9 +38,9 @@ export const messageRows = (db: DatabaseSync, numbers: SqliteNumbers): MessageRo
   const find = db.prepare(`SELECT message.place, sender, state, erased FROM message
     JOIN user ON user.no = sender WHERE conversation = ? AND seq = ?`);
   const setContent = db.prepare('UPDATE message SET state = ?, content = ? WHERE place = ?');
-  const changed = db.prepare(`INSERT INTO change (message, conversation, place, version, edited_at)
-    VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-      place = excluded.place, version = excluded.version, edited_at = coalesce(excluded.edited_at, edited_at)`);
+  const changed = db.prepare(
+    'INSERT OR REPLACE INTO change (message, conversation, place, version, at) VALUES (?, ?, ?, ?, ?)',
+  );
   const markOwn = db.prepare(`INSERT INTO mark (conversation, user, own, own_at) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET own = excluded.own, own_at = excluded.own_at`);
   const count = db.prepare(`INSERT INTO sent (conversation, bucket, sender, messages) VALUES (?, ?, ?, ?)
@@ -83,12 +83,12 @@ export const messageRows = (db: DatabaseSync, numbers: SqliteNumbers): MessageRo
       setContent.run(state, text, message);
       changed.run(message, conversation, place, version, time);
     },
-    deleted({ seq, version }, conversation, place) {
+    deleted({ seq, version, time }, conversation, place) {
       const row = toChange(conversation, seq);
       if (row === undefined) return;
       const message = numberIn(row, 'place');
       setContent.run(messageState.deleted, null, message);
-      changed.run(message, conversation, place, version, null);
+      changed.run(message, conversation, place, version, time);
       addToCount(conversation, seq, numberIn(row, 'sender'), -1);
     },
     flush() {

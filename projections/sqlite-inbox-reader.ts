@@ -10,6 +10,7 @@ import type {
   Message,
   MessageKey,
   MessagePage,
+  Missed,
   PageFrom,
   Presence,
   Profile,
@@ -19,6 +20,7 @@ import { changeQueries } from './sqlite-inbox-changes.ts';
 import { chatQueries, type ChatsFound, type ChatsQuery } from './sqlite-inbox-chats.ts';
 import { openInboxForReading } from './sqlite-inbox-file.ts';
 import { historyQueries } from './sqlite-inbox-history.ts';
+import { missedQueries } from './sqlite-inbox-missed.ts';
 import { presenceQueries } from './sqlite-inbox-presence.ts';
 
 interface InConversation {
@@ -37,6 +39,7 @@ export interface InboxReaderCalls {
   changesOf: { ask: InConversation & { place: number; limit: number }; answer: ChangedMessages | undefined };
   profiles: { ask: readonly UserId[]; answer: readonly Profile[] };
   blocks: { ask: UserId; answer: readonly UserId[] };
+  missedAfter: { ask: { user: UserId; place: number; limit: number }; answer: Missed | undefined };
   presence: { ask: { user: UserId; of: readonly UserId[]; mostMembers: number }; answer: readonly Presence[] };
   onlineAfter: { ask: { user: UserId | null; limit: number }; answer: readonly UserId[] };
   findCommand: { ask: { conversation: ConversationId; id: CommandId }; answer: FoundCommand };
@@ -47,6 +50,7 @@ const db = openInboxForReading(path);
 const chats = chatQueries(db);
 const history = historyQueries(db);
 const changes = changeQueries(db, chats);
+const missed = missedQueries(db);
 const presence = presenceQueries(db);
 
 serveCalls<InboxReaderCalls>({
@@ -61,6 +65,7 @@ serveCalls<InboxReaderCalls>({
     changesOf: ({ user, conversation, place, limit }) => changes.changesOf(user, conversation, place, limit),
     profiles: (users) => history.profiles(users),
     blocks: (user) => history.blocks(user),
+    missedAfter: ({ user, place, limit }) => missed.missedAfter(user, place, limit),
     presence: ({ user, of, mostMembers }) => presence.presence(user, of, mostMembers),
     onlineAfter: ({ user, limit }) => presence.onlineAfter(user, limit),
     findCommand: ({ conversation, id }) => history.findCommand(conversation, id),

@@ -73,6 +73,7 @@ export const openSqliteInbox = async (path: string): Promise<Inbox> => {
     changesAfter: (user, place, limit) => worker.call('changesAfter', { user, place, limit: clampLimit(limit) }),
     changesOf: (user, conversation, place, limit) =>
       worker.call('changesOf', { user, conversation, place, limit: clampLimit(limit) }),
+    missedAfter: (user, place, limit) => worker.call('missedAfter', { user, place, limit }),
     profiles: (users) => worker.call('profiles', users.slice(0, clampLimit(users.length))),
     blocks: (user) => worker.call('blocks', user),
     presence: (user, of, mostMembers) =>

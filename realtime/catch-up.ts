@@ -1,9 +1,8 @@
 import { isConversationEvent, isUserEvent } from '../domain/fold.ts';
 import { marksShownTo, mayReceive } from '../domain/visibility.ts';
-import type { EventLog, Tail, TailBatch } from '../event-log/event-log.ts';
+import type { Tail, TailBatch } from '../event-log/event-log.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
-import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
-import type { Limits } from '../schemas/limits.ts';
+import type { ConversationId } from '../schemas/ids.ts';
 import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import { subjectOf, userStream } from '../schemas/streams.ts';
 import {
@@ -15,40 +14,26 @@ import {
   receiptsFrame,
 } from './encode-frame.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
-import type { BlockList } from './block-list.ts';
 import type { Memberships } from './memberships.ts';
+import { giveMissed, type BehindInbox, type GiveMissedDeps } from './give-missed.ts';
 import { newestMarks } from './newest-marks.ts';
 import { followedKinds, type Router } from './router.ts';
-import type { Turnstile } from './turnstile.ts';
 
-export interface CatchUpDeps {
-  readonly eventLog: EventLog;
+export interface CatchUpDeps extends GiveMissedDeps {
   readonly memberships: Memberships;
   readonly router: Router;
-  /** Pulls that go to the store, of all sessions together. */
-  readonly reads: Turnstile;
-  readonly limits: Pick<Limits, 'receiptsMembers'>;
 }
 
 /** A session that is behind. */
-export interface Behind {
-  readonly userId: UserId;
-  /** Whom the user blocks now. */
-  readonly blocks: Pick<BlockList, 'hides'>;
-  /** Queues a frame; false, and nothing queued, when there is no room. */
-  offer(frame: Buffer, sent: CommandId | undefined): boolean;
-  /** Everything up to `place` was given, after every event; `isFull`: nothing more fits for now. */
-  reached(place: number, isFull: boolean): void;
-  /** Resolves when most of what was queued has gone; never if the socket ends before. */
-  drained(): Promise<void>;
-  /** Everything up to the router's place was given; the router delivers what comes after. */
-  goLive(): void;
+export interface Behind extends BehindInbox {
+  /** Everything up to the router's place, or to `place` if that is further, was given; the router delivers what comes after. */
+  goLive(place: number): void;
 }
 
 /**
- * Gives a session what its user may receive after `place`, pulled from the log and filtered by membership as it is now,
- * until it has come to the router's place: at that synchronous point it goes live, so the seam has neither a gap nor a
- * double. `blocked`: the log goes on with something this process must not pass over.
+ * Gives a session what its user may receive after `place`: out of the inbox while the log holds it on the disk only, then
+ * pulled from the log and filtered by membership as it is now, until it has come to the router's place. At that synchronous
+ * point it goes live, so the seam has neither a gap nor a double. `blocked`: the log goes on with something this process must not pass over.
  *
  * Holds one batch at most, and none while it waits for a socket that does not keep up.
  */
@@ -62,6 +47,7 @@ export const catchUp = async (
   for (;;) {
     await session.drained();
     signal.throwIfAborted();
+    if (!deps.eventLog.isRecent(from)) from = await giveMissed(from, session, deps, signal);
     const tail = deps.eventLog.tail({ from, streamKinds: followedKinds, signal });
     const reached = await pullUntilFull(tail, from, session, deps, signal);
     if (reached === 'live' || reached === 'blocked') return reached;
@@ -109,7 +95,7 @@ const give = async (
         signal.throwIfAborted();
       }
       if (place > deps.router.place) {
-        session.goLive();
+        session.goLive(given);
         return 'live';
       }
       outcome = giveEvent(recorded, marks.get(recorded), session, deps);
@@ -123,7 +109,7 @@ const give = async (
     session.reached(given, false);
   }
   if (!deps.router.nothingAfter(batch.throughPlace)) return 'given';
-  session.goLive();
+  session.goLive(given);
   return 'live';
 };
 

@@ -48,7 +48,7 @@ export interface RealtimeDeps {
   readonly presence: PresenceGateway;
   readonly leases: PresenceLeases;
   readonly presenceTimes: PresenceTimes;
-  readonly inbox: Pick<Inbox, 'presence' | 'onlineAfter'>;
+  readonly inbox: Pick<Inbox, 'missedAfter' | 'presence' | 'onlineAfter'>;
   /** Of that inbox. */
   readonly progress: Pick<Progress, 'waitFor'>;
   readonly limits: Limits;

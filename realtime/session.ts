@@ -131,12 +131,18 @@ export class Session implements Behind, PresenceViewer {
     const isDue = this.#partSyncDue || isFull || this.#bytesSinceSynced >= bytesToSync;
     if (!isDue || place <= this.#syncedPlace) return;
     this.#partSyncDue = false;
-    const { log, n } = this.#deps.eventLog.positionAt(place);
-    this.#sync(place, encodeCursor(new Map([[log, n]])));
+    this.#sync(place, this.#cursorAt(place));
   }
 
-  goLive(): void {
-    this.#goLive(this.#deps.router.place, this.#deps.router.cursor);
+  goLive(place: number): void {
+    const { router } = this.#deps;
+    if (place > router.place) this.#goLive(place, this.#cursorAt(place));
+    else this.#goLive(router.place, router.cursor);
+  }
+
+  #cursorAt(place: number): string {
+    const { log, n } = this.#deps.eventLog.positionAt(place);
+    return encodeCursor(new Map([[log, n]]));
   }
 
   /** Once a second; `second` counts them for all sessions. */
@@ -280,9 +286,9 @@ export class Session implements Behind, PresenceViewer {
       else if ('reset' in start) {
         this.stop();
         this.#push({ type: 'reset', reason: start.reset });
-      } else if (start.place > this.#deps.router.place) this.#goLive(start.place, start.cursor);
-      else if (this.#deps.router.nothingAfter(start.place)) this.goLive();
-      else await this.#pull(start.place, signal);
+      } else if (start.place > this.#deps.router.place || this.#deps.router.nothingAfter(start.place)) {
+        this.goLive(start.place);
+      } else await this.#pull(start.place, signal);
     });
   }
 

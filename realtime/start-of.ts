@@ -1,16 +1,12 @@
 import type { EventLog } from '../event-log/event-log.ts';
 import type { ServerFrameOf } from '../schemas/frames.ts';
 import type { UserId } from '../schemas/ids.ts';
-import { decodeCursor, encodeCursor } from '../schemas/position.ts';
+import { decodeCursor } from '../schemas/position.ts';
 import { userStream } from '../schemas/streams.ts';
 
 export type Start =
-  | {
-      /** Everything up to here is with the device, and `cursor` names it. */
-      readonly place: number;
-      readonly cursor: string;
-    }
-  | { readonly reset: ServerFrameOf<'reset'>['reason'] };
+  /** Everything up to here is with the device. */
+  { readonly place: number } | { readonly reset: ServerFrameOf<'reset'>['reason'] };
 
 /** Where a resume begins. */
 export const startOf = async (cursor: string | null, user: UserId, log: EventLog): Promise<Start> => {
@@ -20,7 +16,7 @@ export const startOf = async (cursor: string | null, user: UserId, log: EventLog
   const located = log.locateCursor(decoded);
   switch (located.where) {
     case 'known':
-      return { place: located.place, cursor };
+      return { place: located.place };
     case 'future':
       return { reset: 'future_cursor' };
     case 'unknown_epoch':
@@ -33,6 +29,5 @@ const registrationOf = async (user: UserId, log: EventLog): Promise<Start> => {
   const [registered] = await log.readStream(userStream(user), 0, 'forwards', 1);
   const located = registered === undefined ? undefined : log.locate(registered.position);
   if (registered === undefined || located?.where !== 'known') throw new Error('a user without a registration resumed');
-  const { log: epoch, n } = registered.position;
-  return { place: located.place, cursor: encodeCursor(new Map([[epoch, n]])) };
+  return { place: located.place };
 };

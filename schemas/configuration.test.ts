@@ -25,6 +25,7 @@ test('O8: nothing set is a server on loopback with its data in ./data', () => {
     search: './data/views',
     tokens: { issuer: 'parley', secret: undefined, jwks: undefined },
     allowedOrigins: new Set(),
+    recentEvents: 16_384,
     admission: { socketsPerUser: 50, socketsPerAddress: 1_000, handshakeBurst: 2_000, handshakesPerSecond: 500 },
     trustedProxies: [],
     presence: { heartbeatSeconds: 30, offlineAfterSeconds: 60 },

@@ -42,6 +42,8 @@ const settings = {
     .transform((list) => list.split(',').map((item) => item.trim()))
     .pipe(z.array(origin))
     .default([]),
+  /** The newest events of the log, kept in memory: who was away for less is served from there. */
+  PARLEY_RECENT_EVENTS: integer(16, 1_000_000).default(16_384),
   PARLEY_TEXT_CHARACTERS: integer(1, 100_000).default(defaultLimits.textCharacters),
   PARLEY_GROUP_MEMBERS: integer(2, 10_000).default(defaultLimits.groupMembers),
   PARLEY_RECEIPTS_MEMBERS: integer(2, 10_000).default(defaultLimits.receiptsMembers),
@@ -94,6 +96,7 @@ export interface Configuration {
   /** Shared by services and whoever watches them. */
   readonly internalToken: string | undefined;
   readonly allowedOrigins: ReadonlySet<string>;
+  readonly recentEvents: number;
   readonly presence: PresenceTimes;
   readonly admission: AdmissionLimits;
   readonly trustedProxies: readonly string[];
@@ -176,6 +179,7 @@ const configurationOf = (from: Settings): Configuration => ({
   },
   internalToken: from.PARLEY_INTERNAL_TOKEN,
   allowedOrigins: new Set(from.PARLEY_ALLOWED_ORIGINS),
+  recentEvents: from.PARLEY_RECENT_EVENTS,
   admission: {
     socketsPerUser: from.PARLEY_SOCKETS_PER_USER,
     socketsPerAddress: from.PARLEY_SOCKETS_PER_ADDRESS,

@@ -6,7 +6,7 @@ import { commandSide, type CommandSide } from '../command-side/command-side.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import { memoryPresenceLeases } from '../realtime/memory-presence-leases.ts';
 import type { PresenceLeases } from '../realtime/presence-leases.ts';
-import { realtime, type Realtime } from '../realtime/realtime.ts';
+import { realtime, type Realtime, type RealtimeDeps } from '../realtime/realtime.ts';
 import type { SignIn } from '../realtime/sign-in.ts';
 import { CommandsUnderTest, manySends, noInbox } from './commands-under-test.ts';
 import { tokenSecret } from './tokens.ts';
@@ -17,6 +17,8 @@ export interface SocketsOptions {
   readonly gateway?: (gateway: CommandGateway) => CommandGateway;
   readonly signIn?: (signIn: SignIn) => SignIn;
   readonly leases?: (leases: PresenceLeases) => PresenceLeases;
+  /** Without it devices that come back are served from the log. */
+  readonly missedAfter?: RealtimeDeps['inbox']['missedAfter'];
   /** Puts into the log what lies behind the router when it begins. */
   readonly before?: (side: CommandSide, log: EventLog) => Promise<void>;
 }
@@ -40,6 +42,7 @@ export const asPort = (log: EventLog): EventLog => ({
   locateCursor: (cursor) => log.locateCursor(cursor),
   positionAt: (place) => log.positionAt(place),
   tail: (options) => log.tail(options),
+  isRecent: (place) => log.isRecent(place),
   forgetRecent: () => log.forgetRecent(),
   soleWriter: log.soleWriter,
   failed: log.failed,
@@ -53,11 +56,12 @@ const noPresence = {
 };
 
 const same = <T>(given: T): T => given;
+const unsaid = () => Promise.resolve(undefined);
 
 /** Sockets over real SQLite files, with faults in between. */
 export const serveSockets = async (
   stack: AsyncDisposableStack,
-  { log = same, gateway = same, signIn = same, leases = same, before }: SocketsOptions = {},
+  { log = same, gateway = same, signIn = same, leases = same, missedAfter = unsaid, before }: SocketsOptions = {},
 ): Promise<SocketsUnderTest> => {
   const commands = stack.use(await CommandsUnderTest.open());
   const { log: eventLog, accounts, snapshots, clock, randomBytes } = commands;
@@ -80,7 +84,7 @@ export const serveSockets = async (
     presenceTimes,
     admission: { socketsPerUser: 50, socketsPerAddress: 1_000, handshakeBurst: 2_000, handshakesPerSecond: 500 },
     trustedProxies: [],
-    inbox: noPresence,
+    inbox: { ...noPresence, missedAfter },
     progress: { waitFor: () => Promise.resolve(false) },
     everySecond(work) {
       tick = work;
