@@ -4,6 +4,7 @@ import { randomPool } from '../command-side/random-pool.ts';
 import { resolveUser } from '../command-side/resolve-command.ts';
 import { queryApi } from '../query-api/query-api.ts';
 import { everySecond } from '../realtime/every-second.ts';
+import { memoryBus } from '../realtime/memory-bus.ts';
 import { memoryPresenceLeases } from '../realtime/memory-presence-leases.ts';
 import { realtime } from '../realtime/realtime.ts';
 import type { Configuration } from '../schemas/configuration.ts';
@@ -66,6 +67,7 @@ export const serveEmbedded = async (
     gateway: commands.gateway,
     presence: commands.presence,
     leases: memoryPresenceLeases(presence.offlineAfterSeconds * 1_000, clock),
+    bus: memoryBus((error) => warn({ err: error }, 'a batch could not be delivered')),
     presenceTimes: presence,
     admission,
     trustedProxies,

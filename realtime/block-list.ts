@@ -45,6 +45,13 @@ export class BlockList {
     }));
   }
 
+  /** Events of the user's stream were missed: it has to be read again. */
+  forget(): void {
+    this.#loading = undefined;
+    this.#revision = undefined;
+    this.#meanwhile = [];
+  }
+
   see(event: UserEvent, revision: number): void {
     if (event.type === 'user-erased') this.#isErased = true;
     if (event.type !== 'user-blocked' && event.type !== 'user-unblocked') return;

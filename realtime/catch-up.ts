@@ -17,11 +17,12 @@ import type { UserEvent } from '../schemas/user-events.ts';
 import type { Memberships } from './memberships.ts';
 import { giveMissed, type BehindInbox, type GiveMissedDeps } from './give-missed.ts';
 import { newestMarks } from './newest-marks.ts';
-import { followedKinds, type Router } from './router.ts';
+import type { Feed } from './gateway.ts';
+import { followedKinds } from './router.ts';
 
 export interface CatchUpDeps extends GiveMissedDeps {
   readonly memberships: Memberships;
-  readonly router: Router;
+  readonly feed: Feed;
 }
 
 /** A session that is behind. */
@@ -94,7 +95,7 @@ const give = async (
         await load(recorded, deps);
         signal.throwIfAborted();
       }
-      if (place > deps.router.place) {
+      if (place > deps.feed.place) {
         session.goLive(given);
         return 'live';
       }
@@ -108,7 +109,7 @@ const give = async (
     given = place;
     session.reached(given, false);
   }
-  if (!deps.router.nothingAfter(batch.throughPlace)) return 'given';
+  if (!deps.feed.nothingAfter(batch.throughPlace)) return 'given';
   session.goLive(given);
   return 'live';
 };

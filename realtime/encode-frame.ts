@@ -1,4 +1,4 @@
-import type { Caller, Done } from '../command-side/command-gateway.ts';
+import type { Done } from '../command-side/command-gateway.ts';
 import type { Presence } from '../projections/inbox.ts';
 import type { Command } from '../schemas/commands.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
@@ -6,19 +6,12 @@ import { errors, type ErrorCode, type Rejection } from '../schemas/errors.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { FrameRefused, ServerFrame } from '../schemas/frames.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
-import { frameBytes, type Limits } from '../schemas/limits.ts';
 import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
 import type { KnownMembership } from './memberships.ts';
 import { textFrame } from './text-frame.ts';
 
 export const encodeFrame = (frame: ServerFrame): Buffer => textFrame(JSON.stringify(frame));
-
-export const welcomeFrame = ({ userId, deviceId }: Caller, time: number, limits: Limits): Buffer => {
-  const { textCharacters, groupMembers } = limits;
-  const shown = { textCharacters, groupMembers, frameBytes: frameBytes(limits) };
-  return encodeFrame({ type: 'welcome', protocol: 1, userId, deviceId, time, limits: shown });
-};
 
 /** What a command's answer repeats: its id under the name it came with; a mark has none. */
 export type AnsweredId =
@@ -129,7 +122,7 @@ export const conversationFrame = (
   conversationId: ConversationId,
   event: Extract<ConversationEvent, { type: 'conversation-started' | 'member-added' }>,
   time: number,
-  { state, revision }: KnownMembership,
+  { state, revision }: Pick<KnownMembership, 'state' | 'revision'>,
   name: string | null,
 ): Buffer =>
   encodeFrame({

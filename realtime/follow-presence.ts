@@ -10,6 +10,8 @@ export interface FollowPresence {
   accountChanged(user: UserId, event: UserEvent, place: number): void;
   /** The user left a conversation or was removed from it. */
   left(user: UserId, place: number): void;
+  /** Something of the log before the place was not heard. */
+  missed(place: number): void;
 }
 
 export const followPresence = (keeper: PresenceKeeper, subscriptions: PresenceSubscriptions): FollowPresence => ({
@@ -43,4 +45,5 @@ export const followPresence = (keeper: PresenceKeeper, subscriptions: PresenceSu
     }
   },
   left: (user, place) => subscriptions.left(user, place),
+  missed: (place) => subscriptions.missed(place),
 });

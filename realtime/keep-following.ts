@@ -12,7 +12,7 @@ export const keepFollowing = async (
 ): Promise<void> => {
   let pauseMs = shortestPauseMs;
   for (;;) {
-    const from = router.place;
+    const from = router.at.place;
     try {
       await router.follow(signal);
     } catch (error) {
@@ -21,7 +21,7 @@ export const keepFollowing = async (
         warn({ err: error }, 'the router stopped: nothing is delivered');
         return;
       }
-      if (router.place > from) pauseMs = shortestPauseMs;
+      if (router.at.place > from) pauseMs = shortestPauseMs;
       warn({ err: error, pauseMs }, 'nothing is delivered until the log is followed again');
     }
     await wait(pauseMs, undefined, { signal }).catch(() => undefined);

@@ -117,6 +117,11 @@ export class PresenceSubscriptions {
     for (const viewer of this.#deps.viewersOf(user)) this.#check(viewer, [...(this.#shown.get(viewer) ?? [])], place);
   }
 
+  /** Changes, or the end of a right, may have been missed before this place. */
+  missed(place: number): void {
+    for (const [viewer, shown] of this.#shown) this.#check(viewer, [...shown], place);
+  }
+
   /** Shows nothing until it is known whether the viewer may still see them. */
   #check(viewer: PresenceViewer, users: readonly UserId[], place: number): void {
     const shown = users.filter((user) => {

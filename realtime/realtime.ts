@@ -18,10 +18,12 @@ import { conversationStream } from '../schemas/streams.ts';
 import { Admission } from './admission.ts';
 import { addressRanges, clientAddress } from './client-address.ts';
 import { BlockList } from './block-list.ts';
+import type { Bus } from './bus.ts';
 import { drainSessions } from './drain-sessions.ts';
 import type { EverySecond } from './every-second.ts';
 import { followPresence } from './follow-presence.ts';
 import { FlushTurn } from './flush-turn.ts';
+import { Gateway } from './gateway.ts';
 import { readHandshake, subprotocol } from './handshake.ts';
 import { keepFollowing } from './keep-following.ts';
 import { lastWrittenAt } from './last-written-at.ts';
@@ -47,6 +49,7 @@ export interface RealtimeDeps {
   readonly signIn: SignIn;
   readonly presence: PresenceGateway;
   readonly leases: PresenceLeases;
+  readonly bus: Bus;
   readonly presenceTimes: PresenceTimes;
   readonly inbox: Pick<Inbox, 'missedAfter' | 'presence' | 'onlineAfter'>;
   /** Of that inbox. */
@@ -113,13 +116,24 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     mostMembers: limits.presenceMembers,
   });
   const presence = followPresence(keeper, subscriptions);
-  const router = new Router(eventLog, memberships, sessions, turn, counted, presence, limits);
+  const router = new Router({ ...deps, memberships, turn, isHeard: () => sessions.all.size > 0 });
+  const feed = new Gateway({
+    sessions,
+    presence,
+    metrics: counted,
+    begins: router.at,
+    range: (from, through) => router.range(from, through, stopping.signal),
+    stopped: () => router.stopped,
+    spread: (milliseconds) => ((deps.randomBytes(1)[0] ?? 0) / 256) * milliseconds,
+    warn,
+  });
+  const stopHearing = deps.bus.listen((batch) => feed.receive(batch));
   const reads = new Turnstile(readsAtOnce);
   const sessionDeps = {
     ...deps,
     turn,
     metrics: counted,
-    router,
+    feed,
     memberships,
     reads,
     typing: new Typing({ ...deps, sessions, memberships, reads }),
@@ -221,6 +235,7 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     async close() {
       stopping.abort();
       stopTicking();
+      stopHearing();
       keeper.end();
       for (const session of sessions.all) session.terminate();
       await following;

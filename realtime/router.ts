@@ -5,23 +5,21 @@ import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
-import { encodeCursor, type LogPosition } from '../schemas/position.ts';
+import type { LogPosition } from '../schemas/position.ts';
 import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import { kindOf, subjectOf } from '../schemas/streams.ts';
-import type { UserEvent } from '../schemas/user-events.ts';
+import type { Bus, Delivery, RoutedBatch } from './bus.ts';
 import {
   accountFrame,
-  beginsMembershipOf,
-  frameFor,
+  changeFrame,
+  conversationFrame,
   isHideable,
   placeholderFrame,
   receiptsFrame,
 } from './encode-frame.ts';
-import type { FollowPresence } from './follow-presence.ts';
 import type { FlushTurn } from './flush-turn.ts';
+import { LazyFrame } from './lazy-frame.ts';
 import type { KnownMembership, Memberships } from './memberships.ts';
-import type { RealtimeMetrics } from './realtime-metrics.ts';
-import type { Sessions } from './sessions.ts';
 
 /** What a device is owed, also when it comes back. */
 export const followedKinds = ['conversation', 'receipts', 'user'] as const;
@@ -33,74 +31,57 @@ export class UnknownCriticalEvent extends Error {
   override readonly name = 'UnknownCriticalEvent';
 }
 
-/** A place of the log and the cursor that names it. */
-export interface Place {
+export interface RouterDeps {
+  readonly eventLog: EventLog;
+  readonly memberships: Memberships;
+  readonly bus: Bus;
+  readonly turn: FlushTurn;
+  /** Whether anybody at all listens: else nobody's members are looked up. */
+  readonly isHeard: () => boolean;
+  readonly limits: Pick<Limits, 'receiptsMembers'>;
+}
+
+interface Place {
   readonly place: number;
   readonly position: LogPosition;
 }
 
-/**
- * Follows the log from its head and gives every event, encoded once, to the sessions of all who may receive it. Whoever is
- * `live` has been given everything up to `place`.
- */
+const channel = 0;
+const mostInRange = 10_000;
+
+/** The membership an event is routed by; undefined: it has to be loaded first. */
+type KnownOf = (
+  id: ConversationId,
+  event: ConversationEvent | undefined,
+  revision: number,
+) => KnownMembership | undefined;
+
+/** Follows the log from its head, works out for every event who may receive it, and publishes it with them. */
 export class Router {
-  readonly #log: EventLog;
-  readonly #memberships: Memberships;
-  readonly #sessions: Sessions;
-  readonly #turn: FlushTurn;
-  readonly #metrics: RealtimeMetrics;
-  readonly #presence: FollowPresence;
-  readonly #receiptsMembers: number;
+  readonly #deps: RouterDeps;
   #at: Place;
-  #cursor: string | undefined;
-  #lastEventPlace: number;
   #stopped: string | undefined;
 
-  constructor(
-    log: EventLog,
-    memberships: Memberships,
-    sessions: Sessions,
-    turn: FlushTurn,
-    metrics: RealtimeMetrics,
-    presence: FollowPresence,
-    { receiptsMembers }: Pick<Limits, 'receiptsMembers'>,
-  ) {
-    this.#presence = presence;
-    this.#log = log;
-    this.#receiptsMembers = receiptsMembers;
-    this.#memberships = memberships;
-    this.#sessions = sessions;
-    this.#turn = turn;
-    this.#metrics = metrics;
-    const position = log.head();
-    const located = log.locate(position);
+  constructor(deps: RouterDeps) {
+    this.#deps = deps;
+    const position = deps.eventLog.head();
+    const located = deps.eventLog.locate(position);
     if (located.where !== 'known') throw new Error('the log does not know its own head');
     this.#at = { place: located.place, position };
-    this.#lastEventPlace = located.place;
   }
 
-  get place(): number {
-    return this.#at.place;
+  /** Everything up to here is published. */
+  get at(): Place {
+    return this.#at;
   }
 
-  /** Whether all events between `place` and the router's place are of kinds nobody here follows: nothing is left to pull. */
-  nothingAfter(place: number): boolean {
-    return place >= this.#lastEventPlace;
-  }
-
-  /** Names `place`, in the form clients store. */
-  get cursor(): string {
-    const { log, n } = this.#at.position;
-    return (this.#cursor ??= encodeCursor(new Map([[log, n]])));
-  }
-
-  /** Why nothing is delivered now; undefined: it is. */
+  /** Why nothing is routed now; undefined: it is. */
   get stopped(): string | undefined {
     return this.#stopped;
   }
 
   /**
-   * Delivers from `place` on, which another call goes on from. Ends only by throwing: `UnknownCriticalEvent`, a fault of
+   * Routes from its place on, which another call goes on from. Ends only by throwing: `UnknownCriticalEvent`, a fault of
    * the log, or when aborted.
    */
   async follow(signal: AbortSignal): Promise<never> {
@@ -113,145 +94,138 @@ export class Router {
     }
   }
 
+  /**
+   * For a gateway that missed it: what the channel has after `from`, up to `through`. Of memberships as they are now, so
+   * nobody gets more than was its own, and who has left since gets what a resume would bring.
+   */
+  async range(from: number, through: number, signal: AbortSignal): Promise<readonly RoutedBatch[]> {
+    if (through - from > mostInRange) throw new Error(`${through - from} places are too many to route again`);
+    const tail = this.#deps.eventLog.tail({ from, streamKinds: routedKinds, signal });
+    const batches: RoutedBatch[] = [];
+    for (let place = from; place < through;) {
+      const batch = await tail.pull();
+      const base = batch.throughPlace - batch.through.n;
+      const deliveries: Delivery[] = [];
+      for (const recorded of batch.events) {
+        const at = base + recorded.position.n;
+        while (!this.#route(recorded, at, this.#knownNow, deliveries)) await this.#loadFor(recorded, []);
+      }
+      batches.push({ channel, from: place, through: batch.throughPlace, position: batch.through, deliveries });
+      place = batch.throughPlace;
+    }
+    return batches;
+  }
+
   async #follow(signal: AbortSignal): Promise<never> {
-    const tail = this.#log.tail({ from: this.place, streamKinds: routedKinds, signal });
+    const tail = this.#deps.eventLog.tail({ from: this.#at.place, streamKinds: routedKinds, signal });
     for (;;) {
       const batch = tail.pullNow() ?? (await tail.pull());
       let next = 0;
       while (next < batch.events.length) {
-        next = await this.#deliverAtFlush(batch, next);
+        next = await this.#publishAtFlush(batch, next);
         const waiting = batch.events[next];
         if (waiting !== undefined) await this.#loadFor(waiting, batch.events.slice(next + 1));
       }
-      this.#moveTo({ place: batch.throughPlace, position: batch.through });
+      this.#publish([], { place: batch.throughPlace, position: batch.through });
     }
   }
 
-  #deliverAtFlush(batch: TailBatch, from: number): Promise<number> {
+  #publishAtFlush(batch: TailBatch, from: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#turn.beforeFlush(() => {
+      this.#deps.turn.beforeFlush(() => {
         try {
-          resolve(this.#deliver(batch, from));
+          resolve(this.#routeOn(batch, from));
         } catch (error) {
-          reject(error instanceof Error ? error : new Error('delivery failed', { cause: error }));
+          reject(error instanceof Error ? error : new Error('routing failed', { cause: error }));
         }
       });
     });
   }
 
-  /** Delivers until a membership is missing; the answer is the index of the first event not delivered. */
-  #deliver({ events, log, through, throughPlace }: TailBatch, from: number): number {
+  /** Publishes until a membership is missing; the answer is the index of the first event not published. */
+  #routeOn({ events, log, through, throughPlace }: TailBatch, from: number): number {
     const base = throughPlace - through.n;
-    for (let i = from; ; i++) {
-      const recorded = events[i];
-      if (recorded === undefined) return i;
-      const { n } = recorded.position;
-      if (!this.#deliverEvent(recorded, base + n)) return i;
-      this.#moveTo({ place: base + n, position: { log, n } });
-      this.#lastEventPlace = base + n;
+    const deliveries: Delivery[] = [];
+    let at = this.#at;
+    let next = from;
+    try {
+      for (; next < events.length; next++) {
+        const recorded = events[next];
+        if (recorded === undefined) break;
+        const { n } = recorded.position;
+        if (!this.#route(recorded, base + n, this.#knownAfter, deliveries)) break;
+        at = { place: base + n, position: { log, n } };
+      }
+    } finally {
+      // Also what lies before an event that must not be passed over.
+      this.#publish(deliveries, at);
     }
+    return next;
   }
 
-  #moveTo(at: Place): void {
-    this.#at = at;
-    this.#cursor = undefined;
+  #publish(deliveries: readonly Delivery[], { place, position }: Place): void {
+    const from = this.#at.place;
+    if (place <= from) return;
+    this.#at = { place, position };
+    this.#deps.bus.publish({ channel, from, through: place, position, deliveries });
   }
 
-  #deliverEvent(recorded: RecordedEvent, place: number): boolean {
+  /** False: a membership has to be loaded first. */
+  #route(recorded: RecordedEvent, place: number, knownOf: KnownOf, into: Delivery[]): boolean {
     const { event, stream, revision } = recorded;
     if (event === undefined && recorded.critical) {
       const { type, schemaVersion } = recorded;
       throw new UnknownCriticalEvent(`${stream} holds ${type} ${schemaVersion} at ${revision}, unknown here`);
     }
-    if (kindOf(stream) === 'user') {
-      if (event !== undefined && isUserEvent(event))
-        this.#applyToSessions(subjectOf(stream) as UserId, event, recorded, place);
-      return true;
-    }
-    if (kindOf(stream) === 'presence') {
-      if (event !== undefined && isPresenceEvent(event))
-        this.#presence.moved(subjectOf(stream) as UserId, event, revision + 1, place);
-      return true;
-    }
+    if (kindOf(stream) === 'conversation') return this.#routeConversation(recorded, place, knownOf, into);
+    if (event === undefined) return true;
+    if (isReceiptsEvent(event)) return this.#routeMarks(event, recorded, place, into);
+    const user = subjectOf(stream) as UserId;
+    if (isPresenceEvent(event)) into.push({ is: 'presence', place, user, event, version: revision + 1 });
+    else if (isUserEvent(event))
+      into.push({ is: 'account', place, user, event, revision, frame: accountFrame(event, recorded) });
+    return true;
+  }
+
+  #routeConversation(recorded: RecordedEvent, place: number, knownOf: KnownOf, into: Delivery[]): boolean {
+    const { event, stream, revision } = recorded;
+    const { memberships, isHeard } = this.#deps;
     const id = subjectOf(stream) as ConversationId;
-    if (kindOf(stream) === 'receipts') {
-      return event === undefined || !isReceiptsEvent(event) || this.#deliverMarks(id, event, recorded, place);
-    }
-    if (this.#sessions.all.size === 0) {
-      this.#memberships.forget(id);
+    if (!isHeard()) {
+      memberships.forget(id);
       return true;
     }
     const change = event !== undefined && isConversationEvent(event) ? event : undefined;
-    const known = this.#memberships.after(id, change, revision);
+    const known = knownOf(id, change, revision);
     if (known === undefined) return false;
-    return change === undefined || this.#deliverChange(id, change, recorded, place, known);
-  }
-
-  #deliverChange(
-    id: ConversationId,
-    event: ConversationEvent,
-    recorded: RecordedEvent,
-    place: number,
-    known: KnownMembership,
-  ): boolean {
-    const begins = event.type === 'conversation-started' || event.type === 'member-added';
-    const name = begins ? this.#memberships.nameOf(known) : null;
+    if (change === undefined) return true;
+    const begins = change.type === 'conversation-started' || change.type === 'member-added';
+    const name = begins ? memberships.nameOf(known) : null;
     if (name === undefined) return false;
-    let change: Buffer | undefined;
-    let whole: Buffer | undefined;
-    let placeholder: Buffer | undefined;
-    for (const user of receivers(known.state, event, recorded.revision)) {
-      const sessions = this.#sessions.of(user);
-      const [session] = sessions;
-      if (session === undefined) continue;
-      let frame: Buffer;
-      if (beginsMembershipOf(user, event)) frame = whole ??= frameFor(user, id, event, recorded, known, name);
-      else if (isHideable(event) && session.blocks.hides(event.by)) {
-        frame = placeholder ??= placeholderFrame(id, event, recorded);
-      } else frame = change ??= frameFor(user, id, event, recorded, known, name);
-      const sent = event.type === 'message-sent' && event.by === user ? event.commandId : undefined;
-      for (const one of sessions) one.deliver(frame, place, sent);
-    }
-    if (event.type === 'member-removed') this.#presence.left(event.userId, place);
-    else if (event.type === 'member-left') this.#presence.left(event.by, place);
-    if ((change ?? whole ?? placeholder) !== undefined) this.#metrics.routed(recorded.time);
+    into.push(changeDelivery(id, change, recorded, place, known, name));
     return true;
   }
 
-  #deliverMarks(id: ConversationId, { marks }: ReceiptsEvent, { time }: RecordedEvent, place: number): boolean {
-    if (this.#sessions.all.size === 0) return true;
-    const known = this.#memberships.get(id);
+  #routeMarks({ marks }: ReceiptsEvent, { stream, time }: RecordedEvent, place: number, into: Delivery[]): boolean {
+    const { memberships, isHeard, limits } = this.#deps;
+    if (!isHeard()) return true;
+    const id = subjectOf(stream) as ConversationId;
+    const known = memberships.get(id);
     if (known === undefined) return false;
-    let whole: Buffer | undefined;
-    for (const user of known.state.members.keys()) {
-      const sessions = this.#sessions.of(user);
-      if (sessions.length === 0) continue;
-      const shown = marksShownTo(user, known.state, marks, this.#receiptsMembers);
-      if (shown.length === 0) continue;
-      const frame = shown === marks ? (whole ??= receiptsFrame(id, marks, time)) : receiptsFrame(id, shown, time);
-      for (const one of sessions) one.deliver(frame, place, undefined);
+    const { state } = known;
+    const isSmall = state.members.size <= limits.receiptsMembers;
+    const shownAll: UserId[] = [];
+    for (const user of isSmall ? state.members.keys() : marks.map(({ userId }) => userId)) {
+      const shown = marksShownTo(user, state, marks, limits.receiptsMembers);
+      if (shown === marks) shownAll.push(user);
+      else if (shown.length > 0) into.push(marksDelivery(id, shown, time, place, [user]));
     }
+    if (shownAll.length > 0) into.push(marksDelivery(id, marks, time, place, shownAll));
     return true;
   }
 
-  #applyToSessions(user: UserId, event: UserEvent, recorded: RecordedEvent, place: number): void {
-    this.#presence.accountChanged(user, event, place);
-    const sessions = this.#sessions.of(user);
-    const [first] = sessions;
-    if (first === undefined) return;
-    first.blocks.see(event, recorded.revision);
-    const frame = accountFrame(event, recorded);
-    if (frame !== undefined) for (const session of sessions) session.deliver(frame, place, undefined);
-    const ended =
-      event.type === 'sessions-ended' ||
-      event.type === 'user-erased' ||
-      (event.type === 'user-disabled' && event.disabled);
-    if (!ended) return;
-    const device = event.type === 'sessions-ended' ? event.deviceId : null;
-    for (const session of sessions) {
-      if (device === null || session.caller.deviceId === device) session.end('token_expired');
-    }
-  }
+  readonly #knownAfter: KnownOf = (id, event, revision) => this.#deps.memberships.after(id, event, revision);
+  readonly #knownNow: KnownOf = (id) => this.#deps.memberships.get(id);
 
   /** Loads what the first event waits for, and with it what those after it will ask for. */
   async #loadFor(first: RecordedEvent, others: readonly RecordedEvent[]): Promise<void> {
@@ -261,15 +235,73 @@ export class Router {
       const kind = kindOf(stream);
       const other = subjectOf(stream) as ConversationId;
       const hasMembers = kind === 'conversation' || kind === 'receipts';
-      if (hasMembers && this.#memberships.get(other) === undefined) missing.add(other);
+      if (hasMembers && this.#deps.memberships.get(other) === undefined) missing.add(other);
       if (missing.size === loadsAtOnce) break;
     }
     missing.delete(id);
-    await Promise.all(Array.from(missing, (other) => this.#memberships.load(other)));
+    await Promise.all(Array.from(missing, (other) => this.#deps.memberships.load(other)));
     // Last: the others may be so big that they push each other out, and this one has to be there for its event.
-    if (this.#memberships.get(id) === undefined) await this.#memberships.load(id);
-    const known = this.#memberships.get(id);
-    if (known !== undefined && this.#memberships.nameOf(known) === undefined)
-      await this.#memberships.loadName(id, known);
+    if (this.#deps.memberships.get(id) === undefined) await this.#deps.memberships.load(id);
+    const known = this.#deps.memberships.get(id);
+    if (known !== undefined && this.#deps.memberships.nameOf(known) === undefined)
+      await this.#deps.memberships.loadName(id, known);
   }
 }
+
+const changeDelivery = (
+  id: ConversationId,
+  event: ConversationEvent,
+  recorded: RecordedEvent,
+  place: number,
+  { state, revision }: KnownMembership,
+  name: string | null,
+): Delivery => {
+  // Encoded perhaps when the membership has gone on: it shows the one it was routed by.
+  const whole = (begun: Beginning): LazyFrame =>
+    new LazyFrame(() => conversationFrame(id, begun, recorded.time, { state, revision }, name));
+  const common = {
+    is: 'frame',
+    place,
+    time: recorded.time,
+    receivers: receivers(state, event, recorded.revision),
+  } as const;
+  if (event.type === 'conversation-started') {
+    const frame = whole(event);
+    return { ...common, frame, whole: undefined, hidden: undefined, sent: undefined, left: undefined };
+  }
+  return {
+    ...common,
+    frame: new LazyFrame(() => changeFrame(id, event, recorded)),
+    whole: event.type === 'member-added' ? { isFor: event.userId, frame: whole(event) } : undefined,
+    hidden: isHideable(event)
+      ? { by: event.by, frame: new LazyFrame(() => placeholderFrame(id, event, recorded)) }
+      : undefined,
+    sent: event.type === 'message-sent' ? { by: event.by, messageId: event.commandId } : undefined,
+    left: leftBy(event),
+  };
+};
+
+type Beginning = Extract<ConversationEvent, { type: 'conversation-started' | 'member-added' }>;
+
+const leftBy = (event: ConversationEvent): UserId | undefined => {
+  if (event.type === 'member-removed') return event.userId;
+  return event.type === 'member-left' ? event.by : undefined;
+};
+
+const marksDelivery = (
+  id: ConversationId,
+  marks: ReceiptsEvent['marks'],
+  time: number,
+  place: number,
+  shownTo: readonly UserId[],
+): Delivery => ({
+  is: 'frame',
+  place,
+  time,
+  receivers: shownTo,
+  frame: new LazyFrame(() => receiptsFrame(id, marks, time)),
+  whole: undefined,
+  hidden: undefined,
+  sent: undefined,
+  left: undefined,
+});

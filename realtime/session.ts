@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { Caller, CommandAnswer } from '../command-side/command-gateway.ts';
 import type { Command } from '../schemas/commands.ts';
@@ -10,15 +11,7 @@ import { answerPresence } from './answer-presence.ts';
 import { catchUp, type Behind } from './catch-up.ts';
 import type { BlockList } from './block-list.ts';
 import { Echoes } from './echoes.ts';
-import {
-  answeredIdOf,
-  doneFrame,
-  encodeFrame,
-  refusedFrame,
-  rejectedFrame,
-  welcomeFrame,
-  type AnsweredId,
-} from './encode-frame.ts';
+import { answeredIdOf, doneFrame, encodeFrame, refusedFrame, rejectedFrame, type AnsweredId } from './encode-frame.ts';
 import { Intake } from './intake.ts';
 import { Outbox } from './outbox.ts';
 import type { PresenceViewer } from './presence-subscriptions.ts';
@@ -27,6 +20,7 @@ import { renewToken } from './renew-token.ts';
 import type { SessionDeps } from './session-deps.ts';
 import { SignsOfLife } from './signs-of-life.ts';
 import type { SignedIn } from './sign-in.ts';
+import { welcomeFrame } from './welcome-frame.ts';
 import { startOf } from './start-of.ts';
 
 const mostRefusedInARow = 50;
@@ -115,6 +109,11 @@ export class Session implements Behind, PresenceViewer {
     else void this.#follow((signal) => this.#pull(place - 1, signal));
   }
 
+  /** The gateway misses what lies after `place`: the session pulls it for itself, after a while. */
+  pullFrom(place: number, afterMs: number): void {
+    if (this.#feed === 'live') void this.#follow((signal) => this.#pull(place, signal, afterMs));
+  }
+
   offer(frame: Buffer, sent: CommandId | undefined): boolean {
     if (this.#outbox.full) return false;
     this.#syncDue = true;
@@ -135,9 +134,9 @@ export class Session implements Behind, PresenceViewer {
   }
 
   goLive(place: number): void {
-    const { router } = this.#deps;
-    if (place > router.place) this.#goLive(place, this.#cursorAt(place));
-    else this.#goLive(router.place, router.cursor);
+    const { feed } = this.#deps;
+    if (place > feed.place) this.#goLive(place, this.#cursorAt(place));
+    else this.#goLive(feed.place, feed.cursor);
   }
 
   #cursorAt(place: number): string {
@@ -168,7 +167,7 @@ export class Session implements Behind, PresenceViewer {
       return;
     }
     if (due === 'ping') this.#ws.ping();
-    if (this.#feed === 'live' && this.#deps.router.stopped === undefined) {
+    if (this.#feed === 'live' && this.#deps.feed.stopped === undefined) {
       this.#syncOnTime(mine % secondsBetween.idleSynced === 0);
     } else if (this.#feed !== 'not-asked') this.#sayWaiting();
   }
@@ -271,7 +270,7 @@ export class Session implements Behind, PresenceViewer {
 
   async #subscribe(users: readonly UserId[]): Promise<void> {
     this.#intake.begin();
-    this.#outbox.push(await answerPresence(this, users, this.#deps.router.place, this.#deps));
+    this.#outbox.push(await answerPresence(this, users, this.#deps.feed.place, this.#deps));
     this.#intake.end();
   }
 
@@ -286,13 +285,15 @@ export class Session implements Behind, PresenceViewer {
       else if ('reset' in start) {
         this.stop();
         this.#push({ type: 'reset', reason: start.reset });
-      } else if (start.place > this.#deps.router.place || this.#deps.router.nothingAfter(start.place)) {
+      } else if (start.place > this.#deps.feed.place || this.#deps.feed.nothingAfter(start.place)) {
         this.goLive(start.place);
       } else await this.#pull(start.place, signal);
     });
   }
 
-  async #pull(place: number, signal: AbortSignal): Promise<void> {
+  async #pull(place: number, signal: AbortSignal, afterMs = 0): Promise<void> {
+    if (afterMs > 0) await pause(afterMs, undefined, { signal });
+    await this.blocks.load();
     const reached = await catchUp(place, this, this.#deps, signal);
     signal.throwIfAborted();
     if (reached === 'blocked') this.#feed = 'blocked';
@@ -332,8 +333,8 @@ export class Session implements Behind, PresenceViewer {
   }
 
   #syncOnTime(isIdleTurn: boolean): void {
-    const { router } = this.#deps;
-    if ((this.#syncDue || isIdleTurn) && router.place > this.#syncedPlace) this.#sync(router.place, router.cursor);
+    const { feed } = this.#deps;
+    if ((this.#syncDue || isIdleTurn) && feed.place > this.#syncedPlace) this.#sync(feed.place, feed.cursor);
   }
 
   #sayWaiting(): void {

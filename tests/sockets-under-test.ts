@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import type { CommandGateway } from '../command-side/command-gateway.ts';
 import { commandSide, type CommandSide } from '../command-side/command-side.ts';
 import type { EventLog } from '../event-log/event-log.ts';
+import type { Bus } from '../realtime/bus.ts';
+import { memoryBus } from '../realtime/memory-bus.ts';
 import { memoryPresenceLeases } from '../realtime/memory-presence-leases.ts';
 import type { PresenceLeases } from '../realtime/presence-leases.ts';
 import { realtime, type Realtime, type RealtimeDeps } from '../realtime/realtime.ts';
@@ -16,6 +18,7 @@ export interface SocketsOptions {
   readonly log?: (log: EventLog) => EventLog;
   readonly gateway?: (gateway: CommandGateway) => CommandGateway;
   readonly signIn?: (signIn: SignIn) => SignIn;
+  readonly bus?: (bus: Bus) => Bus;
   readonly leases?: (leases: PresenceLeases) => PresenceLeases;
   /** Without it devices that come back are served from the log. */
   readonly missedAfter?: RealtimeDeps['inbox']['missedAfter'];
@@ -61,7 +64,15 @@ const unsaid = () => Promise.resolve(undefined);
 /** Sockets over real SQLite files, with faults in between. */
 export const serveSockets = async (
   stack: AsyncDisposableStack,
-  { log = same, gateway = same, signIn = same, leases = same, missedAfter = unsaid, before }: SocketsOptions = {},
+  {
+    log = same,
+    gateway = same,
+    signIn = same,
+    leases = same,
+    bus = same,
+    missedAfter = unsaid,
+    before,
+  }: SocketsOptions = {},
 ): Promise<SocketsUnderTest> => {
   const commands = stack.use(await CommandsUnderTest.open());
   const { log: eventLog, accounts, snapshots, clock, randomBytes } = commands;
@@ -81,6 +92,7 @@ export const serveSockets = async (
     allowedOrigins: new Set(),
     presence: side.presence,
     leases: leases(memoryPresenceLeases(presenceTimes.offlineAfterSeconds * 1_000, clock)),
+    bus: bus(memoryBus((error) => warnings.push(String(error)))),
     presenceTimes,
     admission: { socketsPerUser: 50, socketsPerAddress: 1_000, handshakeBurst: 2_000, handshakesPerSecond: 500 },
     trustedProxies: [],
