@@ -32,8 +32,8 @@ export const drawChat = (session: ChatSession, state: ScreenState, size: Size): 
 
 const titleLine = (session: ChatSession, { now }: Size): string => {
   const title = session.open === null ? 'chats' : session.titleOf(session.open);
-  const state = banner(session.client.status, now);
-  return printable(state === undefined ? title : `${title} – ${state}`);
+  const state = banner(session.client.status, now) ?? session.presence(now);
+  return printable(state === '' ? title : `${title} – ${state}`);
 };
 
 const listLines = (session: ChatSession, state: ScreenState, columns: number): string[] => {

@@ -1,12 +1,13 @@
+import type { Readable, Writable } from 'node:stream';
 import { emitKeypressEvents, type Key } from 'node:readline';
-import type { ReadStream, WriteStream } from 'node:tty';
+import type { WriteStream } from 'node:tty';
 import type { Client } from '../client/client.ts';
 import { drawChat } from './chat-drawing.ts';
 import { ChatSession, type ChatDisplay } from './chat-session.ts';
 
 export interface Terminal {
-  readonly input: ReadStream;
-  readonly output: WriteStream;
+  readonly input: Readable & { setRawMode(mode: boolean): unknown };
+  readonly output: Writable & Pick<WriteStream, 'columns' | 'rows'>;
   readonly signal: AbortSignal;
 }
 
@@ -93,13 +94,17 @@ const press = (session: ChatSession, state: ScreenState, typed: string | undefin
   if (key.ctrl === true && (key.name === 'c' || key.name === 'd')) session.obey('/quit');
   else if (key.name === 'return' || key.name === 'enter') enter(session, state);
   else if (key.name === 'escape') {
-    state.notices = [];
+    [state.typed, state.cursor, state.notices] = ['', 0, []];
     session.openById(null);
   } else if (key.name === 'pageup') scroll(session, state, page);
   else if (key.name === 'pagedown') state.scrolled = Math.max(0, state.scrolled - page);
   else if (session.open === null && key.name === 'up') state.selected = Math.max(0, state.selected - 1);
   else if (session.open === null && key.name === 'down') state.selected++;
-  else edit(state, typed, key);
+  else {
+    const before = state.typed;
+    edit(state, typed, key);
+    if (state.typed.length > before.length && !state.typed.startsWith('/')) session.typing();
+  }
 };
 
 const scroll = (session: ChatSession, state: ScreenState, lines: number): void => {

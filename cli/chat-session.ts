@@ -1,6 +1,6 @@
 import type { Client, ClientEvents, OutgoingMessage, PlacedMessage } from '../client/client.ts';
 import type { MessageView } from '../schemas/views.ts';
-import { contentText } from './chat-text.ts';
+import { contentText, presenceText } from './chat-text.ts';
 
 /** How a session shows itself. */
 export interface ChatDisplay {
@@ -17,6 +17,9 @@ export interface ChatDisplay {
   /** Something that is shown may have changed. */
   changed(): void;
 }
+
+/** Of those one may watch. */
+const mostWatched = 200;
 
 const help = `/list                 the chats
 /open NAME            the chat with a person, or a group by its title
@@ -41,6 +44,7 @@ export class ChatSession {
   readonly #asked = new Set<string>();
   /** By whose name a new chat is being opened. */
   readonly #opening = new Map<string, string>();
+  #watched = 0;
   /** Who was not here yet when a chat with it was asked for. */
   #awaited: string | undefined;
   readonly #quit: () => void;
@@ -84,6 +88,8 @@ export class ChatSession {
       if (displayName !== null) this.#names.set(userId, displayName);
       display.changed();
     });
+    client.on('typing', () => display.changed());
+    client.on('presence', () => display.changed());
     client.on('connection', ({ status }) => {
       if (status === 'live') void this.#learnNames();
       display.changed();
@@ -94,14 +100,28 @@ export class ChatSession {
   titleOf(conversationId: string): string {
     const chat = this.client.chat(conversationId);
     if (chat?.kind === 'group') return chat.name ?? '(erased)';
-    const peer = chat?.members.find(({ userId }) => userId !== this.client.userId);
-    const name = peer === undefined ? 'a new chat' : this.nameOf(peer.userId);
-    return this.#names.get(peer?.userId ?? '') ?? this.#opening.get(conversationId) ?? name;
+    const peer = this.#peerOf(conversationId);
+    const name = peer === undefined ? 'a new chat' : this.nameOf(peer);
+    return this.#names.get(peer ?? '') ?? this.#opening.get(conversationId) ?? name;
   }
 
   nameOf(userId: string): string {
     if (userId === this.client.userId) return this.#name;
     return this.#names.get(userId) ?? userId.slice(0, 6);
+  }
+
+  /** Who types in the open chat, or how the other one of it is. */
+  presence(now: number): string {
+    if (this.open === null) return '';
+    const typists = this.client.typists(this.open).map((userId) => this.nameOf(userId));
+    if (typists.length > 0) return `${typists.join(', ')} typing …`;
+    const peer = this.#peerOf(this.open);
+    return presenceText(peer === undefined ? undefined : this.client.presence(peer), now);
+  }
+
+  /** A person types into the open chat. */
+  typing(): void {
+    if (this.open !== null) this.client.typing(this.open);
   }
 
   /** The open chat from the earliest that was loaded to the newest. */
@@ -197,8 +217,19 @@ export class ChatSession {
   /** Who was asked for by a name has that name. */
   #namePeer(conversationId: string): void {
     const name = this.#opening.get(conversationId);
-    const peer = this.client.chat(conversationId)?.members.find(({ userId }) => userId !== this.client.userId);
-    if (name !== undefined && peer !== undefined) this.#names.set(peer.userId, name);
+    const peer = this.#peerOf(conversationId);
+    if (name !== undefined && peer !== undefined) this.#names.set(peer, name);
+    const watched = this.client.chats().flatMap((chat) => this.#peerOf(chat.conversationId) ?? []);
+    const isNew = watched.length !== this.#watched;
+    this.#watched = watched.length;
+    if (isNew) this.client.watchPresence(watched.slice(0, mostWatched));
+  }
+
+  /** The other one of a one-to-one chat. */
+  #peerOf(conversationId: string): string | undefined {
+    const chat = this.client.chat(conversationId);
+    if (chat?.kind !== 'direct') return undefined;
+    return chat.members.find(({ userId }) => userId !== this.client.userId)?.userId;
   }
 
   /** Learns the names of the members of a chat that are not known yet. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { banner, contentText, escaped, printable, unescaped, width, wrap } from './chat-text.ts';
+import { banner, contentText, escaped, presenceText, printable, unescaped, width, wrap } from './chat-text.ts';
 
 test('S17: nothing that others write reaches the terminal as a command', () => {
   expect(printable('a\u001b[2Jb\u009b1mc\rd\u202ee')).toBe('a\ufffd[2Jb\ufffd1mc\ufffdd\ufffde');
@@ -37,4 +37,14 @@ test('what is not shown says why', () => {
 test('the banner says when the next attempt is', () => {
   expect(banner({ status: 'offline', retryAt: 4_100, code: 1006 }, 1_000)).toBe('offline, trying again in 4 s');
   expect(banner({ status: 'live' }, 0)).toBeUndefined();
+});
+
+test('presence says how long ago, and nothing of whom nothing is known', () => {
+  const seen = (lastSeen: number | null, online = false) =>
+    presenceText({ userId: '', online, lastSeen, availability: 'available', statusText: null, live: true }, 86_400_000);
+  expect(seen(null, true)).toBe('online');
+  expect(seen(86_400_000 - 120_000)).toBe('last seen 2 min ago');
+  expect(seen(0)).toBe('last seen 24 h ago');
+  expect(seen(null)).toBe('');
+  expect(presenceText(undefined, 0)).toBe('');
 });

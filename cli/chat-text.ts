@@ -1,5 +1,5 @@
 import type { MessageContent } from '../schemas/content.ts';
-import type { ConnectionStatus, Message, SendState } from '../client/client.ts';
+import type { ConnectionStatus, Message, Presence, SendState } from '../client/client.ts';
 
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
@@ -43,6 +43,22 @@ export const banner = (status: ConnectionStatus, now: number): string | undefine
     case 'ended':
       return `ended: ${status.reason}`;
   }
+};
+
+/** Nothing is said of those of whom nothing is known. */
+export const presenceText = (presence: Presence | undefined, now: number): string => {
+  if (presence === undefined) return '';
+  const status = presence.statusText === null ? '' : `, ${presence.statusText}`;
+  if (presence.online) return (presence.availability === 'available' ? 'online' : presence.availability) + status;
+  if (presence.lastSeen === null) return '';
+  const minutes = Math.max(0, Math.floor((now - presence.lastSeen) / 60_000));
+  const ago =
+    minutes < 60
+      ? `${minutes} min`
+      : minutes < 2_880
+        ? `${Math.floor(minutes / 60)} h`
+        : `${Math.floor(minutes / 1_440)} days`;
+  return `last seen ${ago} ago`;
 };
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });

@@ -5,6 +5,7 @@ import type { UserRef } from '../schemas/commands.ts';
 import { isArchived, unreadOf } from './chats.ts';
 import type { Outcome } from './core.ts';
 import { Engine } from './engine.ts';
+import type { Presence } from './ephemeral.ts';
 import type { ClientEvents, ConnectionStatus, SendState } from './events.ts';
 import { sendStateOf } from './marks.ts';
 import { memoryStorage } from './memory-storage.ts';
@@ -17,6 +18,7 @@ import { lastMessageOf } from './timeline.ts';
 
 export type { Answer, Outcome } from './core.ts';
 export type { ClientEvents, ConnectionStatus, SendState } from './events.ts';
+export type { Presence } from './ephemeral.ts';
 export type { Platform, Socket } from './platform.ts';
 export { ReadError } from './rest.ts';
 export type { CacheSize, Message } from './state.ts';
@@ -252,6 +254,34 @@ export class Client {
   /** The whole profile: what is left out is removed. */
   changeProfile(profile: { readonly displayName?: string; readonly statusText?: string }): Taken {
     return this.#take({ type: 'change-profile', ...profile });
+  }
+
+  /** Shows us as offline at once, and ends this client; null: on all our devices; or one of them, which ends there. */
+  signOut(deviceId?: string | null): Taken {
+    return this.#take({ type: 'sign-out', ...(deviceId !== undefined && { deviceId }) });
+  }
+
+  announceStatus(availability: Presence['availability'], text?: string): Taken {
+    return this.#take({ type: 'announce-status', availability, ...(text !== undefined && { text }) });
+  }
+
+  /** Whom the application shows now, in place of those before: `presence` tells how they are and when it changes. */
+  watchPresence(userIds: readonly string[]): void {
+    this.#engine.dispatch({ type: 'watch', userIds });
+  }
+
+  presence(userId: string): Presence | undefined {
+    return this.#engine.core.state.ephemeral.presence.get(userId);
+  }
+
+  /** A person is typing: call it at every key, it is told every three seconds. */
+  typing(conversationId: string): void {
+    this.#engine.dispatch({ type: 'typing', conversationId });
+  }
+
+  /** Who types now. */
+  typists(conversationId: string): string[] {
+    return [...(this.#engine.core.state.ephemeral.typing.get(conversationId)?.keys() ?? [])];
   }
 
   /** A person has read the conversation up to here; without a seq, all of it. */

@@ -103,7 +103,6 @@ export const welcomed = (core: Core, frame: ServerFrameOf<'welcome'>, { now }: M
   if (connection.phase !== 'opening') return;
   if (account.userId !== null && account.userId !== frame.userId) {
     // What is stored is of somebody else, and must neither be shown to this user nor sent in its name.
-    core.effects.push({ type: 'disconnect' });
     end(core, 'other_user');
     return;
   }
@@ -119,7 +118,9 @@ export const open = (core: Core, number: number, now: number): void => {
   emit(core, 'connection', { status: 'catching-up' });
 };
 
-const end = (core: Core, reason: string): void => {
+/** For good. */
+export const end = (core: Core, reason: string): void => {
+  core.effects.push({ type: 'disconnect' });
   core.state.connection = { phase: 'ended' };
   emit(core, 'connection', { status: 'ended', reason });
 };

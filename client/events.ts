@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../schemas/errors.ts';
 import type { Outcome } from './core.ts';
+import type { Presence } from './ephemeral.ts';
 import type { Draft, Message } from './state.ts';
 
 /** `failed` comes with the error's code; the others follow each other, and none comes back. */
@@ -13,7 +14,7 @@ export type ConnectionStatus =
   /** The server says that catching up takes longer, or that it cannot read its log now. */
   | { readonly status: 'waiting'; readonly for: 'catch-up' | 'log' }
   | { readonly status: 'offline'; readonly retryAt: number; readonly code: number }
-  /** Coming back does not help: the name of the close code, or `other_user`: the storage is of another one. */
+  /** The name of a close code after which coming back does not help; `signed_out`; `other_user`: the storage is of another one. */
   | { readonly status: 'ended'; readonly reason: string };
 
 /** What an application may listen to. Everything told is stored already. */
@@ -41,6 +42,10 @@ export interface ClientEvents {
     readonly read: number;
     readonly time: number;
   };
+  /** Somebody we watch is here, gone, or says something else of itself. */
+  readonly presence: Presence;
+  /** Somebody began or ended to type; it ends by itself. */
+  readonly typing: { readonly conversationId: string; readonly userId: string; readonly typing: boolean };
   /** A conversation is new, or something of it changed: name, members, unread, settings. */
   readonly chat: { readonly conversationId: string };
   /** Somebody in a chat of ours, or we ourselves, shows something else; what an erased one wrote is gone. */

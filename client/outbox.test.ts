@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { commandId } from '../schemas/ids.ts';
 import { timeOfUuid } from '../schemas/uuid-v7.ts';
 import { newId } from './outbox.ts';
 import { SimulatedClient } from './simulated-client.fixture.ts';
@@ -112,7 +113,7 @@ describe('a conversation that is being opened', () => {
     client.flush();
     const answer = { conversationId: talk, time: 0, chain: '', readAfter: '' };
     const [waiting] = client.core.state.byId.values();
-    server.answers.push({ type: 'accepted', commandId: waiting?.item.id as never, ...answer });
+    server.answers.push({ type: 'accepted', commandId: commandId.parse(waiting?.item.id), ...answer });
     client.settle();
     // Who knows the provisional id only may go on with it.
     client.send(provisional, 'three');

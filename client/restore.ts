@@ -1,5 +1,6 @@
 import { chatFrom } from './chats.ts';
 import type { Core } from './core.ts';
+import { nothingEphemeral } from './ephemeral.ts';
 import { append } from './outbox.ts';
 import type { Account, CacheSize, Chat, ChatRecord, Item, Message, State } from './state.ts';
 import type { Json } from './storage.ts';
@@ -25,6 +26,7 @@ export const restore = (stored: ReadonlyMap<string, Json>, cache: CacheSize, now
     ahead: new Set(),
     marksDue: new Set(),
     unblocked: new Set(),
+    ephemeral: nothingEphemeral(),
     readsDue: new Map(),
   };
   for (const item of items) {

@@ -28,6 +28,8 @@ export class SimulatedServer {
   readonly marks = new Map<string, { delivered: number; read: number }>();
   /** Handed out to the next commands, one each. */
   readonly refusals: Refusal[] = [];
+  /** What was asked for that is kept nowhere. */
+  readonly ephemeral: ClientFrameInput[] = [];
   /** The conversations whose settings were changed. */
   readonly settings: string[] = [];
   private ids = 0;
@@ -109,7 +111,8 @@ export class SimulatedServer {
   }
 
   receive(frame: ClientFrameInput): void {
-    if (frame.type === 'resume') this.resume(Number(frame.cursor ?? 0));
+    if (frame.type === 'typing' || frame.type === 'subscribe-presence') this.ephemeral.push(frame);
+    else if (frame.type === 'resume') this.resume(Number(frame.cursor ?? 0));
     else if (frame.type === 'send') this.decide(conversationId.parse(frame.conversationId), frame);
     else if (frame.type === 'change-chat-settings') {
       this.settings.push(frame.conversationId);

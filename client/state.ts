@@ -4,6 +4,7 @@ import type { ConversationKind, Role } from '../schemas/conversation-events.ts';
 import type { ErrorCode } from '../schemas/errors.ts';
 import type { Connection } from './connection.ts';
 import type { Read } from './core.ts';
+import type { Ephemeral } from './ephemeral.ts';
 
 /** A message of a conversation, at its place for ever. */
 export interface Message {
@@ -168,6 +169,7 @@ export interface State {
   readonly marksDue: Set<string>;
   /** Whom we do not block any more; the read models may not know yet. */
   readonly unblocked: Set<string>;
+  readonly ephemeral: Ephemeral;
   /** Reads that are under way, or failed and are to be done again. */
   readonly readsDue: Map<string, DueRead>;
 }

@@ -4,6 +4,7 @@ import { isAccountNews, takeConversation, takeMembers, takeMembership, takeSetti
 import {
   closed,
   connectionWakesAt,
+  end,
   hear,
   hurry,
   isLive,
@@ -14,6 +15,16 @@ import {
   welcomed,
 } from './connection.ts';
 import { answerOf, emit, keys, storeAccount, type Core, type Moment, type Read, type ReadResult } from './core.ts';
+import {
+  ephemeralWakesAt,
+  sayTyping,
+  takePresence,
+  takeTyping,
+  tickEphemeral,
+  watch,
+  watchAgain,
+  watchRefused,
+} from './ephemeral.ts';
 import { flushMarks, markRejected, marksWakeAt, takeMarked, takeReceipts, wantRead } from './marks.ts';
 import { messageOfFrame, messageOfView } from './messages.ts';
 import { complete, discard, enqueue, flushOutbox, outboxWakesAt, rejected } from './outbox.ts';
@@ -39,6 +50,8 @@ export type Input =
   | { readonly type: 'command'; readonly key: string; readonly draft: Draft }
   | { readonly type: 'discard'; readonly key: string }
   | { readonly type: 'mark-read'; readonly conversationId: string; readonly seq: number }
+  | { readonly type: 'watch'; readonly userIds: readonly string[] }
+  | { readonly type: 'typing'; readonly conversationId: string }
   | { readonly type: 'frame'; readonly number: number; readonly frame: ServerFrame }
   | { readonly type: 'closed'; readonly number: number; readonly code: number; readonly reason: string }
   | { readonly type: 'read-done'; readonly read: Read; readonly result: ReadResult }
@@ -51,13 +64,14 @@ export const step = (core: Core, input: Input, moment: Moment): void => {
   take(core, input, moment);
   flushOutbox(core, moment);
   flushMarks(core, moment.now);
+  tickEphemeral(core, moment.now);
   for (const conversationId of core.touched) emit(core, 'chat', { conversationId });
   core.touched.clear();
 };
 
 /** When a tick is due, if nothing happens before. */
 export const wakesAt = (core: Core): number =>
-  Math.min(connectionWakesAt(core), outboxWakesAt(core), marksWakeAt(core), readsWakeAt(core));
+  Math.min(connectionWakesAt(core), outboxWakesAt(core), marksWakeAt(core), readsWakeAt(core), ephemeralWakesAt(core));
 
 const take = (core: Core, input: Input, moment: Moment): void => {
   switch (input.type) {
@@ -70,6 +84,7 @@ const take = (core: Core, input: Input, moment: Moment): void => {
       break;
     case 'command':
       enqueue(core, input.key, input.draft);
+      if (input.draft.type === 'send') core.state.ephemeral.typingNotBefore.delete(input.draft.conversationId);
       break;
     case 'discard':
       discard(core, input.key);
@@ -79,6 +94,12 @@ const take = (core: Core, input: Input, moment: Moment): void => {
       if (chat !== undefined) wantRead(core, chat, input.seq);
       break;
     }
+    case 'watch':
+      watch(core, input.userIds, moment.now);
+      break;
+    case 'typing':
+      sayTyping(core, input.conversationId, moment.now);
+      break;
     case 'frame':
       if (hear(core, input.number, moment.now)) takeFrame(core, input.frame, moment);
       break;
@@ -101,11 +122,13 @@ const takeFrame = (core: Core, frame: ServerFrame, moment: Moment): void => {
   switch (frame.type) {
     case 'welcome':
       welcomed(core, frame, moment);
+      watchAgain(core, moment.now);
       break;
     case 'accepted':
       takeAccepted(core, frame);
       break;
     case 'saved':
+    case 'announced':
       takeSaved(core, frame);
       break;
     case 'marked':
@@ -156,8 +179,16 @@ const takeFrame = (core: Core, frame: ServerFrame, moment: Moment): void => {
     case 'profile':
       if (isAccountNews(core, frame)) takeOwnProfile(core, frame);
       break;
-    case 'pong':
+    case 'presence':
+      takePresence(core, frame);
+      break;
+    case 'typing':
+      takeTyping(core, frame, moment.now);
+      break;
     case 'error':
+      if (frame.limiter === 'presence') watchRefused(core, frame.retryAfterMs ?? 0, moment.now);
+      break;
+    case 'pong':
       break;
   }
 };
@@ -176,10 +207,15 @@ const takeAccepted = (core: Core, frame: ServerFrameOf<'accepted'>): void => {
   if (waiting.mayBeStored) requestRead(core, { name: 'messages', conversationId, after: seq - 1 });
 };
 
-const takeSaved = (core: Core, { commandId, time, chain, readAfter }: ServerFrameOf<'saved'>): void => {
-  const waiting = core.state.byId.get(commandId);
+const takeSaved = (core: Core, frame: ServerFrameOf<'saved' | 'announced'>): void => {
+  const waiting = core.state.byId.get(frame.commandId);
+  if (waiting === undefined) return;
+  const { time, readAfter } = frame;
+  const chain = frame.type === 'saved' ? frame.chain : null;
   // What it changed comes as a frame of its own, to all our devices.
-  if (waiting !== undefined) complete(core, waiting, answerOf({ time, chain, readAfter }));
+  complete(core, waiting, answerOf({ time, chain, readAfter }));
+  const { draft } = waiting.item;
+  if (draft.type === 'sign-out' && (draft.deviceId ?? null) === null) end(core, 'signed_out');
 };
 
 const takeOwnProfile = (core: Core, { displayName, statusText }: ServerFrameOf<'profile'>): void => {

@@ -2,6 +2,7 @@ import type { ServerFrameOf } from '../schemas/frames.ts';
 import { chatOf, recount } from './chats.ts';
 import { isLive } from './connection.ts';
 import { answerOf, emit, keys, storeChat, storeMessage, type Core } from './core.ts';
+import { endTyping } from './ephemeral.ts';
 import { wantDelivered } from './marks.ts';
 import { complete } from './outbox.ts';
 import { requestRead } from './reads-due.ts';
@@ -67,6 +68,7 @@ const advance = (core: Core, chat: Chat): void => {
     const message = chat.held[at];
     if (message === undefined) break;
     through++;
+    endTyping(core, conversationId, message.by);
     emit(core, 'message', { conversationId, message, live });
     if (message.by !== state.account.userId) wantDelivered(core, chat, message.seq);
   }
