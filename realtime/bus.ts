@@ -1,4 +1,4 @@
-import type { CommandId, UserId } from '../schemas/ids.ts';
+import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import type { LogPosition } from '../schemas/position.ts';
 import type { PresenceEvent } from '../schemas/presence-events.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
@@ -45,6 +45,7 @@ export type Delivery = FrameDelivery | AccountDelivery | PresenceDelivery;
 
 /** All that a channel has of the log after one place, up to another, in order. */
 export interface RoutedBatch {
+  readonly is: 'batch';
   readonly channel: number;
   readonly from: number;
   readonly through: number;
@@ -53,15 +54,26 @@ export interface RoutedBatch {
   readonly deliveries: readonly Delivery[];
 }
 
+/** That somebody types: no part of the log, and not missed. */
+export interface Typed {
+  readonly is: 'typed';
+  readonly by: UserId;
+  readonly conversationId: ConversationId;
+  readonly receivers: readonly UserId[];
+  readonly frame: LazyFrame;
+}
+
+export type BusMessage = RoutedBatch | Typed;
+
 /**
  * From the routers, which know who may receive what, to the gateways, which hold the sockets.
  *
- * It only makes things fast: a batch may be lost, or come twice. A gateway sees by `from` and `through` what it misses and
+ * It only makes things fast: a message may be lost, or come twice. A gateway sees by `from` and `through` what it misses and
  * asks a router for it, and passes over what it has. Those who listen hear the batches of one router in their order.
  */
 export interface Bus {
   /** Never throws, and never waits for those who listen. */
-  publish(batch: RoutedBatch): void;
+  publish(message: BusMessage): void;
   /** Until the function it returns is called. */
-  listen(listener: (batch: RoutedBatch) => void): () => void;
+  listen(listener: (message: BusMessage) => void): () => void;
 }

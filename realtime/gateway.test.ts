@@ -3,7 +3,7 @@ import type { EventLog } from '../event-log/event-log.ts';
 import { asPort, serveSockets } from '../tests/sockets-under-test.ts';
 import { seeded, seedFor } from '../tests/seed.ts';
 import { newId, WireClient } from '../tests/wire-client.ts';
-import type { Bus, RoutedBatch } from './bus.ts';
+import type { Bus } from './bus.ts';
 
 let stack: AsyncDisposableStack;
 beforeEach(() => (stack = new AsyncDisposableStack()));
@@ -12,12 +12,12 @@ afterEach(() => stack.disposeAsync());
 const live = async (port: number, user: string, device = 'phone', cursor: string | null = null): Promise<WireClient> =>
   stack.use(await WireClient.live(port, user, device, cursor));
 
-/** A bus on which what is published passes `plant`, which says how often it arrives. */
+/** A bus on which `plant` says how often what is published arrives. */
 const planted =
-  (plant: (batch: RoutedBatch) => number) =>
+  (plant: () => number) =>
   (bus: Bus): Bus => ({
-    publish(batch) {
-      for (let times = plant(batch); times > 0; times--) bus.publish(batch);
+    publish(message) {
+      for (let times = plant(); times > 0; times--) bus.publish(message);
     },
     listen: (listener) => bus.listen(listener),
   });

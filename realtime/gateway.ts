@@ -2,7 +2,7 @@ import type { BlockList } from './block-list.ts';
 import type { UserId } from '../schemas/ids.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
 import { encodeCursor, type LogPosition } from '../schemas/position.ts';
-import type { AccountDelivery, Delivery, FrameDelivery, RoutedBatch } from './bus.ts';
+import type { AccountDelivery, BusMessage, Delivery, FrameDelivery, RoutedBatch, Typed } from './bus.ts';
 import type { LazyFrame } from './lazy-frame.ts';
 import type { FollowPresence } from './follow-presence.ts';
 import type { RealtimeMetrics } from './realtime-metrics.ts';
@@ -75,7 +75,12 @@ export class Gateway implements Feed {
     return this.#deps.stopped();
   }
 
-  receive(batch: RoutedBatch): void {
+  receive(message: BusMessage): void {
+    if (message.is === 'typed') this.#showTyping(message);
+    else this.#receive(message);
+  }
+
+  #receive(batch: RoutedBatch): void {
     if (batch.through <= this.#place) return;
     if (this.#held !== undefined) {
       // What does not fit is a hole again, when it is its turn.
@@ -96,7 +101,7 @@ export class Gateway implements Feed {
     }
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const batch of held) this.receive(batch);
+    for (const batch of held) this.#receive(batch);
   }
 
   /** Goes on at a batch without what lies before it. */
@@ -122,6 +127,12 @@ export class Gateway implements Feed {
       this.#moveTo(place, { log: position.log, n: place - base });
     }
     this.#moveTo(through, position);
+  }
+
+  #showTyping({ by, conversationId, receivers, frame }: Typed): void {
+    for (const user of receivers) {
+      for (const session of this.#deps.sessions.of(user)) session.showTyping(by, conversationId, frame.bytes);
+    }
   }
 
   #moveTo(place: number, position: LogPosition): void {

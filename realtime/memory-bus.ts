@@ -1,15 +1,15 @@
-import type { Bus, RoutedBatch } from './bus.ts';
+import type { Bus, BusMessage } from './bus.ts';
 
 type Report = (error: unknown) => void;
 
-/** Within one process: whoever listens has heard a batch when it is published. */
+/** Within one process: whoever listens has heard a message when it is published. */
 export const memoryBus = (report: Report): Bus => {
-  const listeners = new Set<(batch: RoutedBatch) => void>();
+  const listeners = new Set<(message: BusMessage) => void>();
   return {
-    publish(batch) {
+    publish(message) {
       for (const listener of listeners) {
         try {
-          listener(batch);
+          listener(message);
         } catch (error) {
           report(error);
         }
@@ -17,7 +17,7 @@ export const memoryBus = (report: Report): Bus => {
     },
     listen(listener) {
       // One of its own, so that a function that listens twice is two listeners.
-      const mine = (batch: RoutedBatch): void => listener(batch);
+      const mine = (message: BusMessage): void => listener(message);
       listeners.add(mine);
       return () => void listeners.delete(mine);
     },

@@ -127,7 +127,7 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     spread: (milliseconds) => ((deps.randomBytes(1)[0] ?? 0) / 256) * milliseconds,
     warn,
   });
-  const stopHearing = deps.bus.listen((batch) => feed.receive(batch));
+  const stopHearing = deps.bus.listen((message) => feed.receive(message));
   const reads = new Turnstile(readsAtOnce);
   const sessionDeps = {
     ...deps,
@@ -136,7 +136,7 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     feed,
     memberships,
     reads,
-    typing: new Typing({ ...deps, sessions, memberships, reads }),
+    typing: new Typing({ ...deps, memberships, reads }),
     keeper,
     subscriptions,
     presenceAllowance: rateLimit(subscribeBurst, subscribesPerSecond, deps.clock),

@@ -110,7 +110,14 @@ export class Router {
         const at = base + recorded.position.n;
         while (!this.#route(recorded, at, this.#knownNow, deliveries)) await this.#loadFor(recorded, []);
       }
-      batches.push({ channel, from: place, through: batch.throughPlace, position: batch.through, deliveries });
+      batches.push({
+        is: 'batch',
+        channel,
+        from: place,
+        through: batch.throughPlace,
+        position: batch.through,
+        deliveries,
+      });
       place = batch.throughPlace;
     }
     return batches;
@@ -167,7 +174,7 @@ export class Router {
     const from = this.#at.place;
     if (place <= from) return;
     this.#at = { place, position };
-    this.#deps.bus.publish({ channel, from, through: place, position, deliveries });
+    this.#deps.bus.publish({ is: 'batch', channel, from, through: place, position, deliveries });
   }
 
   /** False: a membership has to be loaded first. */

@@ -2,13 +2,14 @@ import { rateLimit, type RateLimit } from '../command-side/rate-limit.ts';
 import type { Clock } from '../command-side/clock.ts';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
+import type { Bus } from './bus.ts';
 import { typingFrame } from './encode-frame.ts';
+import { LazyFrame } from './lazy-frame.ts';
 import type { Memberships } from './memberships.ts';
-import type { Sessions } from './sessions.ts';
 import type { Turnstile } from './turnstile.ts';
 
 export interface TypingDeps {
-  readonly sessions: Sessions;
+  readonly bus: Bus;
   readonly memberships: Memberships;
   /** Reads of the store, of all sessions together. */
   readonly reads: Turnstile;
@@ -47,15 +48,12 @@ export class Typing {
   }
 
   #show(by: UserId, id: ConversationId): void {
-    const { sessions, memberships, limits } = this.#deps;
+    const { bus, memberships, limits } = this.#deps;
     const known = memberships.get(id);
     if (known === undefined || known.blocked) return;
     const { members } = known.state;
     if (!members.has(by) || members.size > limits.presenceMembers) return;
-    let frame: Buffer | undefined;
-    for (const user of members.keys()) {
-      if (user === by) continue;
-      for (const session of sessions.of(user)) session.showTyping(by, id, (frame ??= typingFrame(id, by)));
-    }
+    const receivers = [...members.keys()].filter((user) => user !== by);
+    bus.publish({ is: 'typed', by, conversationId: id, receivers, frame: new LazyFrame(() => typingFrame(id, by)) });
   }
 }
