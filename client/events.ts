@@ -24,7 +24,7 @@ export interface ClientEvents {
   readonly message: { readonly conversationId: string; readonly message: Message; readonly live: boolean };
   /** Messages that were missed and are more than the cache holds: `history` has them. */
   readonly skipped: { readonly conversationId: string; readonly from: number; readonly to: number };
-  /** A message says something else now, also one that is not held. */
+  /** A message says something else now; of one that is not held perhaps again: the highest version counts. */
   readonly changed: { readonly conversationId: string } & Pick<Message, 'seq' | 'version' | 'state' | 'content'>;
   /** A message of ours has come further. `messageId` is what `send` returned. */
   readonly outgoing: {

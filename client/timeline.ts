@@ -134,7 +134,8 @@ const replace = (core: Core, chat: Chat, message: Message): void => {
   storeMessage(core, conversationId, message);
   core.touched.add(conversationId);
   const { seq, version, state, content } = message;
-  emit(core, 'changed', { conversationId, seq, version, state, content });
+  // What waits behind a hole is told with its message.
+  if (seq <= chat.record.through) emit(core, 'changed', { conversationId, seq, version, state, content });
 };
 
 export const changeMessage = (core: Core, frame: ServerFrameOf<'edited'> | ServerFrameOf<'deleted'>): void => {
@@ -143,9 +144,11 @@ export const changeMessage = (core: Core, frame: ServerFrameOf<'edited'> | Serve
   const content = frame.type === 'edited' ? frame.content : null;
   const state = frame.type === 'deleted' ? 'deleted' : frame.hidden === true ? 'hidden' : 'shown';
   const known = heldAt(chat, seq);
-  if (known === undefined) {
+  if (known === undefined && seq > chat.record.through) {
+    // It is told with its message.
+    if (version > (chat.early.get(seq)?.version ?? 0)) chat.early.set(seq, { version, state, content });
+  } else if (known === undefined) {
     emit(core, 'changed', { conversationId, seq, version, state, content });
-    if (seq > chat.record.through) chat.early.set(seq, { version, state, content });
     if (state === 'deleted') recount(core, chat);
   } else if (version > known.version) replace(core, chat, { ...known, version, state, content });
 };
