@@ -66,6 +66,11 @@ const pullUntilFull = async (
   let place = from;
   for (;;) {
     signal.throwIfAborted();
+    // A pull that finds nothing waits, and others wait behind it for their turn to read.
+    if (deps.feed.nothingAfter(place)) {
+      session.goLive(place);
+      return 'live';
+    }
     const batch = tail.pullNow() ?? (await deps.reads.run(() => tail.pull()));
     signal.throwIfAborted();
     const ended = await give(batch, place, session, deps, signal);

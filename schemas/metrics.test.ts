@@ -15,10 +15,13 @@ test('O2: the names and labels of the metrics are for ever', () => {
     'parley_rate_limited_total scope',
     'parley_authz_denied_total door code',
     'parley_append_fsync_seconds',
+    'parley_append_conflicts_total',
     'parley_projection_lag_events model',
     'parley_projection_lag_seconds model',
     'parley_projection_parked model',
+    'parley_projection_parked_total model',
     'parley_search_lag_seconds',
+    'parley_backup_last_success_timestamp_seconds',
   ]);
 });
 
