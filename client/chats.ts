@@ -87,26 +87,36 @@ const membersAfter = ({ members, through }: ChatRecord, frame: MembersFrame, gon
 
 /** Who left or was removed keeps nothing. */
 export const endChat = (core: Core, conversationId: string): void => {
+  if (forget(core, conversationId)) emit(core, 'chat-ended', { conversationId });
+};
+
+/** An answer that came after we left made a chat of which nothing else will be heard. */
+export const forgetUnknown = (core: Core, conversationId: string): void => {
+  if (core.state.chats.get(conversationId)?.record.version === -1) forget(core, conversationId);
+};
+
+const forget = (core: Core, conversationId: string): boolean => {
   const { chats, holding, ahead, marksDue } = core.state;
   const chat = chats.get(conversationId);
-  if (chat === undefined) return;
+  if (chat === undefined) return false;
   chats.delete(conversationId);
   for (const set of [holding, ahead, marksDue, core.touched]) set.delete(conversationId);
   for (const { seq } of chat.held) core.changes.set(keys.message(conversationId, seq), null);
   core.changes.set(keys.chat(conversationId), null);
-  emit(core, 'chat-ended', { conversationId });
+  return true;
 };
 
-/** A chat as the read models have it. They may be a little behind: of what we left, or have not heard of yet. */
+/**
+ * A chat as the read models have it, for what no frame says. They may be a little behind, so what frames do say (settings)
+ * is left alone, and so is a chat that we left meanwhile.
+ */
 export const takeView = (core: Core, view: ChatView): void => {
   const chat = core.state.chats.get(view.conversationId);
   if (chat === undefined) return;
   const { record } = chat;
   const { unread, seq } = view;
-  const isCurrent = view.version >= record.version && seq >= record.seq;
   storeChat(core, chat, {
     ...(view.version >= record.version && { kind: view.kind, name: view.name, version: view.version }),
-    ...(isCurrent && { archivedAt: view.archived ? seq : null, mutedUntil: view.mutedUntil, pinned: view.pinned }),
     ...(seq >= record.counted.to && { counted: { unread, read: view.read, to: seq } }),
     seq: Math.max(record.seq, seq),
     activeAt: Math.max(record.activeAt, view.activeAt),

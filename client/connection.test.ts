@@ -92,7 +92,7 @@ test('the server is told to be waited for: its Retry-After counts when it is lon
   client.take({
     type: 'read-done',
     read: { name: 'probe' },
-    result: { ok: false, code: 'draining', retryAfterMs: 50_000 },
+    result: { ok: false, code: 'draining', retry: 'after', retryAfterMs: 50_000 },
   });
   expect(client.core.state.connection).toEqual({ phase: 'resting', until: client.now + 50_000 });
 });
@@ -100,7 +100,7 @@ test('the server is told to be waited for: its Retry-After counts when it is lon
 test('a refused token is told, and the next connection asks for another', () => {
   const { client } = connected();
   client.cut();
-  const result = { ok: false, code: 'unauthenticated', retryAfterMs: 0 } as const;
+  const result = { ok: false, code: 'unauthenticated', retry: 'after_login', retryAfterMs: 0 } as const;
   client.take({ type: 'read-done', read: { name: 'probe' }, result });
   client.flush();
   expect(client.told.map(({ name }) => name)).toContain('unauthenticated');

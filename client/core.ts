@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../schemas/errors.ts';
+import type { ErrorCode, Retry } from '../schemas/errors.ts';
 import type { ClientFrameInput } from '../schemas/frames.ts';
 import type { ChatView, MessageView, ProfileView } from '../schemas/views.ts';
 import type { ClientEvents, Emission } from './events.ts';
@@ -50,7 +50,12 @@ export type ReadResult =
       readonly profiles: readonly ProfileView[];
     }
   | { readonly ok: true; readonly name: 'messages'; readonly messages: readonly MessageView[] }
-  | { readonly ok: false; readonly code: ErrorCode | 'unreachable'; readonly retryAfterMs: number };
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode | 'unreachable';
+      readonly retry: Retry;
+      readonly retryAfterMs: number;
+    };
 
 export type Effect =
   | { readonly type: 'connect'; readonly number: number }

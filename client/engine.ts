@@ -195,9 +195,10 @@ export class Engine {
       return await this.#ask(read);
     } catch (error) {
       if (!(error instanceof ReadError) || error.code === 'closed') {
-        return { ok: false, code: 'unreachable', retryAfterMs: 0 };
+        return { ok: false, code: 'unreachable', retry: 'same_id', retryAfterMs: 0 };
       }
-      return { ok: false, code: error.code, retryAfterMs: error.retryAfterMs };
+      const { code, retry, retryAfterMs } = error;
+      return { ok: false, code, retry, retryAfterMs };
     }
   }
 

@@ -104,24 +104,19 @@ export const rejected = (core: Core, frame: ServerFrameOf<'rejected'>, moment: M
   if (waiting === undefined) return;
   waiting.sentOn = 0;
   waiting.mayBeStored = true;
-  switch (frame.retry) {
-    case 'same_id':
-    case 'after':
-      if (frame.code === 'id_time_ahead' && frame.serverTime !== undefined)
-        renameItem(core, waiting, frame.serverTime, moment);
-      else waiting.notBefore = moment.now + (frame.retryAfterMs ?? backoff(waiting.attempts++, moment));
-      break;
-    case 'after_login': {
-      // A connection asks for a new token.
-      const number = openNumber(core);
-      if (number === undefined) break;
-      core.effects.push({ type: 'disconnect' });
-      closed(core, number, abnormalClosure, '', moment);
-      break;
-    }
-    case 'never':
-      fail(core, waiting, frame.code, frame.message);
-  }
+  const { code, retry, retryAfterMs, serverTime, message } = frame;
+  if (retry === 'never') fail(core, waiting, code, message);
+  else if (retry === 'after_login') signInAnew(core, moment);
+  else if (code === 'id_time_ahead' && serverTime !== undefined) renameItem(core, waiting, serverTime, moment);
+  else waiting.notBefore = moment.now + (retryAfterMs ?? backoff(waiting.attempts++, moment));
+};
+
+/** A connection asks for a new token. */
+const signInAnew = (core: Core, moment: Moment): void => {
+  const number = openNumber(core);
+  if (number === undefined) return;
+  core.effects.push({ type: 'disconnect' });
+  closed(core, number, abnormalClosure, '', moment);
 };
 
 /** Nothing was stored under an id from the future, so the command gets one of now; what depends on it follows. */

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../schemas/errors.ts';
+import type { ErrorCode, Retry } from '../schemas/errors.ts';
 import type { ReadRoute, readRoutes } from '../schemas/http-reads.ts';
 import type { Problem } from '../schemas/http.ts';
 import type { Platform } from './platform.ts';
@@ -19,12 +19,14 @@ export type Blocks = AnswerOf<'blocks'>;
 export class ReadError extends Error {
   override readonly name = 'ReadError';
   readonly code: ErrorCode | 'unreachable' | 'closed';
+  readonly retry: Retry;
   /** 0 where the server named no wait. */
   readonly retryAfterMs: number;
 
-  constructor(code: ReadError['code'], message: string, retryAfterMs = 0) {
+  constructor(code: ReadError['code'], message: string, retry: Retry, retryAfterMs = 0) {
     super(message);
     this.code = code;
+    this.retry = retry;
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -51,9 +53,9 @@ export const rest = ({ url, fetch, token, signal }: RestDeps): Rest => {
     const answer = await fetch(address, { headers, signal });
     const body = await answer.json();
     if (answer.status === 200) return body;
-    const { code = 'internal', detail = '', retryAfterMs } = (body ?? {}) as Partial<Problem>;
+    const { code = 'internal', detail = '', retry = 'same_id', retryAfterMs } = (body ?? {}) as Partial<Problem>;
     if (code === 'unauthenticated' && !isSecond) return ask(address, readAfter, true);
-    throw new ReadError(code, detail, retryAfterMs);
+    throw new ReadError(code, detail, retry, retryAfterMs);
   };
   return async <Answer>(path: string, query: Query = {}, readAfter: string | null = null): Promise<Answer> => {
     try {
@@ -61,7 +63,7 @@ export const rest = ({ url, fetch, token, signal }: RestDeps): Rest => {
     } catch (error) {
       if (error instanceof ReadError) throw error;
       const code = signal.aborted ? 'closed' : 'unreachable';
-      throw new ReadError(code, error instanceof Error ? error.message : 'the server did not answer');
+      throw new ReadError(code, error instanceof Error ? error.message : 'the server did not answer', 'same_id');
     }
   };
 };

@@ -1,6 +1,14 @@
 import type { ServerFrame, ServerFrameOf } from '../schemas/frames.ts';
 import type { MemberView, MessageView } from '../schemas/views.ts';
-import { isAccountNews, takeConversation, takeMembers, takeMembership, takeSettings, takeView } from './chats.ts';
+import {
+  forgetUnknown,
+  isAccountNews,
+  takeConversation,
+  takeMembers,
+  takeMembership,
+  takeSettings,
+  takeView,
+} from './chats.ts';
 import {
   closed,
   connectionWakesAt,
@@ -268,13 +276,13 @@ const takeRead = (core: Core, read: Read, result: ReadResult, moment: Moment): v
     refreshChats(core);
     return;
   }
-  // A conversation that is not ours any more is not asked for again: its frames say so.
-  if (!result.ok && (result.code === 'conversation_not_found' || !isRetried(result.code))) readDone(core, read);
-  else if (!result.ok) readFailed(core, read, result, moment);
+  if (!result.ok && result.retry === 'never') {
+    // Most likely the conversation is not ours any more, and frames say so.
+    readDone(core, read);
+    if ('conversationId' in read) forgetUnknown(core, read.conversationId);
+  } else if (!result.ok) readFailed(core, read, result.retryAfterMs, moment);
   else takeAnswer(core, read, result, moment);
 };
-
-const isRetried = (code: string): boolean => code !== 'invalid' && code !== 'route_not_found';
 
 const takeAnswer = (core: Core, read: Read, result: ReadResult & { ok: true }, moment: Moment): void => {
   if (result.name === 'chats') {
@@ -290,8 +298,7 @@ const takeAnswer = (core: Core, read: Read, result: ReadResult & { ok: true }, m
     const { conversationId, after } = read;
     takePage(core, conversationId, after, result.messages.map(messageOfView));
     // The read models follow the log a little behind it.
-    if (!isWhole(core, conversationId))
-      readFailed(core, read, { ok: false, code: 'read_model_behind', retryAfterMs: 0 }, moment);
+    if (!isWhole(core, conversationId)) readFailed(core, read, 0, moment);
     else readDone(core, read);
   }
 };

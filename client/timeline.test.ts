@@ -116,3 +116,32 @@ test('who is removed keeps nothing, and hears of it once', () => {
   expect([...client.disk.keys()].filter((key) => key.includes(talk))).toEqual([]);
   expect(client.told.filter(({ name }) => name === 'chat-ended')).toHaveLength(1);
 });
+
+test('an answer that comes after we left makes no chat', () => {
+  const { server, client } = connected();
+  client.send(talk, 'mine');
+  client.flush();
+  server.events.push({ type: 'member-removed', conversationId: talk, userId: me, by: other, time: 0, version: 5 });
+  client.deliver('events');
+  client.deliver('answers');
+  client.flush();
+  const read = { name: 'messages', conversationId: talk, after: 0 } as const;
+  const result = { ok: false, code: 'conversation_not_found', retry: 'never', retryAfterMs: 0 } as const;
+  client.take({ type: 'read-done', read, result });
+  client.flush();
+  expect(client.core.state.chats.has(talk)).toBe(false);
+  expect([...client.disk.keys()].filter((key) => key.includes(talk))).toEqual([]);
+  expect(client.told.filter(({ name }) => name === 'chat-ended')).toHaveLength(1);
+});
+
+test('C9, C22: what an erased person wrote is gone from what is held, and from the preview of a chat', () => {
+  const { server, client } = connected();
+  server.say(talk, 'theirs');
+  client.settle();
+  const profiles = [{ userId: other, displayName: null, statusText: null, erased: true }];
+  const read = { name: 'chats', after: null, asOf: null } as const;
+  client.take({ type: 'read-done', read, result: { ok: true, name: 'chats', chats: [], profiles } });
+  client.flush();
+  expect(client.core.state.chats.get(talk)?.held).toMatchObject([{ content: null }]);
+  expect(JSON.stringify([...client.disk])).not.toContain('theirs');
+});
