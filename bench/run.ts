@@ -7,6 +7,8 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<object
   chat: async (options) => (await import('./chat.ts')).benchChat(options),
   cold: async (options) => (await import('./cold.ts')).benchCold(options),
   resume: async (options) => (await import('./resume.ts')).benchResume(options),
+  'first-sync': async (options) => (await import('./first-sync.ts')).benchFirstSync(options),
+  idle: async (options) => (await import('./idle.ts')).benchIdle(options),
   'search-latency': async () => (await import('./search-latency.ts')).benchSearchLatency(),
   'slow-fsync': async (options) => (await import('./slow-fsync.ts')).benchSlowFsync(options),
 };
