@@ -6,7 +6,10 @@ import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import { connect, type Client, type Message } from '../client/client.ts';
 import { fileStorage } from '../client/file-storage.ts';
+import { badNetwork } from './bad-network.ts';
+import { Proxy } from './proxy.ts';
 import { Scene } from './scene.ts';
+import { seeded, seedFor } from './seed.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -24,10 +27,15 @@ class Device {
     this.listen();
   }
 
-  static async open(scene: Scene, name: string, conversationId: () => string): Promise<Device> {
+  static async open(
+    scene: Scene,
+    name: string,
+    conversationId: () => string,
+    port = (): number => scene.server.port,
+  ): Promise<Device> {
     const open = async (): Promise<Client> =>
       connect({
-        url: `http://127.0.0.1:${scene.server.port}`,
+        url: `http://127.0.0.1:${port()}`,
         token: () => scene.token(name),
         storage: await fileStorage(join(scene.data, `${name}.store`)),
         cache: { messages: 5_000 },
@@ -116,6 +124,41 @@ test('C1, C2, C10, C12: two clients with files lose, double and reorder nothing 
     client.messages(talk).every(({ sendState }) => sendState === null || sendState === 'read');
   await Promise.all([alice, bob].map((device) => device.until(() => allRead(device))));
   expect(alice.client.chat(talk)?.unread).toBe(0);
+  expect(await scene.violations({ settled: false })).toEqual([]);
+});
+
+test('N3, C10, C12: over a network that delays, splits, resets and cuts, two clients lose, double and reorder nothing', async () => {
+  const scene = await Scene.open();
+  const { carry, troubles } = badNetwork(seeded(seedFor('N3')));
+  const proxy = await Proxy.open(() => scene.server.port, carry);
+  onTestFinished(() => proxy[Symbol.asyncDispose]());
+  let talk = '';
+  const open = (name: string): Promise<Device> =>
+    Device.open(
+      scene,
+      name,
+      () => talk,
+      () => proxy.port,
+    );
+  const [alice, bob] = [await open('alice'), await open('bob')];
+  await bob.until(() => bob.client.userId !== null);
+  const opened = await alice.client.startDirect({ name: 'bob' }).outcome;
+  talk = (opened.ok ? opened.answer.conversationId : null) ?? '';
+  const lines = Array.from({ length: 300 }, (_, n) => `line ${n} ${'…'.repeat(600)}`);
+  for (const line of lines) {
+    alice.client.send(talk, `alice ${line}`);
+    bob.client.send(talk, `bob ${line}`);
+  }
+  const hurry = setInterval(() => [alice, bob].forEach(({ client }) => client.reconnect()), 100);
+  await Promise.all([alice, bob].map((device) => device.until(() => device.shown.length >= 600)));
+  clearInterval(hurry);
+  expect(Object.values(troubles.ended).reduce((sum, times) => sum + times, 0)).toBeGreaterThan(3);
+  expect(bob.shown).toEqual(alice.shown);
+  expect(alice.shown.map(({ seq }) => seq)).toEqual(Array.from({ length: 600 }, (_, at) => at + 1));
+  for (const [name, device] of Object.entries({ alice, bob })) {
+    const said = device.shown.map(textOf).filter((line) => line.startsWith(name));
+    expect(said).toEqual(lines.map((line) => `${name} ${line}`));
+  }
   expect(await scene.violations({ settled: false })).toEqual([]);
 });
 
