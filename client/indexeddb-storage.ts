@@ -37,12 +37,25 @@ interface Store {
   delete(key: string): unknown;
 }
 
+/** The part of the Web Locks API that is used: a lock is held until what `hold` returns has settled. */
+export interface Locks {
+  request(name: string, options: { ifAvailable: true }, hold: (lock: unknown) => Promise<void>): Promise<void>;
+}
+
 declare const indexedDB: IndexedDb;
+declare const navigator: { readonly locks?: Locks };
 const entries = 'entries';
 
-/** One database of the origin. A commit is a transaction; the browser keeps them in order. */
-export const indexedDbStorage = async (name: string, platform?: IndexedDb): Promise<ClientStorage> => {
-  const database = await openDatabase(platform ?? indexedDB, name);
+/**
+ * One database of the origin. A commit is a transaction; the browser keeps them in order. Rejects while another tab has it
+ * open, where the browser has locks.
+ */
+export const indexedDbStorage = async (name: string, platform?: IndexedDb, locks?: Locks): Promise<ClientStorage> => {
+  const release = await takeLock(locks ?? navigator.locks, `parley ${name}`);
+  const database = await openDatabase(platform ?? indexedDB, name).catch((error: unknown) => {
+    release();
+    throw error;
+  });
   return {
     async load() {
       const store = database.transaction(entries, 'readonly').objectStore(entries);
@@ -60,9 +73,26 @@ export const indexedDbStorage = async (name: string, platform?: IndexedDb): Prom
           else store.put(value, key);
         }
       }),
-    close: async () => database.close(),
+    async close() {
+      database.close();
+      release();
+    },
   };
 };
+
+/** What it resolves with gives the lock back. */
+const takeLock = (locks: Locks | undefined, name: string): Promise<() => void> =>
+  new Promise((resolve, reject) => {
+    if (locks === undefined) {
+      resolve(() => undefined);
+      return;
+    }
+    const hold = (lock: unknown): Promise<void> => {
+      if (lock === null) return Promise.reject(new Error(`${name}: another tab has it open`));
+      return new Promise((release) => resolve(release));
+    };
+    locks.request(name, { ifAvailable: true }, hold).catch(reject);
+  });
 
 const openDatabase = (platform: IndexedDb, name: string): Promise<Database> => {
   const request = platform.open(name, 1);
