@@ -23,7 +23,7 @@ const tables: Readonly<Record<string, string>> = {
     JOIN user one ON one.no = block.user JOIN user other ON other.no = blocked ORDER BY one.id, other.id`,
   presence: `SELECT id, online, last_seen, availability, status, version FROM presence
     JOIN user ON no = presence.user ORDER BY id`,
-  conversation: `SELECT id, kind, name, members, seq, revision, place, described_place, active_place,
+  conversation: `SELECT id, kind, name, members, seq, revision, place, described_place, changed_place, active_place,
     active_at, marks_place FROM conversation WHERE place > 0 OR marks_place > 0 ORDER BY id`,
   member: `SELECT c.id AS conversation, u.id AS user, role, since, rank, visible_from, joined_place, m.place,
     b.id AS by, at, version FROM conversation c CROSS JOIN member m ON m.conversation = c.no

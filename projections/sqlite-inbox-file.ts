@@ -44,7 +44,7 @@ const schema = `
     no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,
     kind INTEGER NOT NULL DEFAULT 0, name TEXT, members INTEGER NOT NULL DEFAULT 0,
     seq INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT -1, place INTEGER NOT NULL DEFAULT 0,
-    described_place INTEGER NOT NULL DEFAULT 0,
+    described_place INTEGER NOT NULL DEFAULT 0, changed_place INTEGER NOT NULL DEFAULT 0,
     active_place INTEGER NOT NULL DEFAULT 0, active_at INTEGER NOT NULL DEFAULT 0,
     marks_place INTEGER NOT NULL DEFAULT 0
   ) STRICT;
@@ -99,7 +99,7 @@ const schema = `
 `;
 
 export const openInboxForWriting = (path: string): DatabaseSync => {
-  const db = openSqliteFile({ path, applicationId: 0x7061696e, synchronous: 'NORMAL', schema, schemaVersion: 3 });
+  const db = openSqliteFile({ path, applicationId: 0x7061696e, synchronous: 'NORMAL', schema, schemaVersion: 4 });
   db.exec('PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -32768');
   return db;
 };

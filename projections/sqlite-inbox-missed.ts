@@ -55,7 +55,7 @@ export const missedQueries = (db: DatabaseSync) => {
   const position = db.prepare('SELECT place FROM position');
   const parkedConversation = db.prepare("SELECT 1 FROM parked WHERE stream LIKE 'conversation-%' LIMIT 1");
   const changedChats = db.prepare(`SELECT conversation.no, conversation.id, kind, name, seq, revision, members,
-      described_place, marks_place, role, visible_from, joined_place, member.place AS member_place, at, version,
+      described_place, changed_place, marks_place, active_place, role, visible_from, joined_place, member.place AS member_place, at, version,
       by.id AS by
     FROM member JOIN conversation ON conversation.no = member.conversation JOIN user AS by ON by.no = member.by
     WHERE member.user = ?1
@@ -152,11 +152,22 @@ export const missedQueries = (db: DatabaseSync) => {
     ];
   };
 
+  /** The places of the next messages of a chat, at most `most`. */
+  const nextSent = ({ row, known, seq }: Candidate, most: number): readonly number[] => {
+    if (seq === known) return [];
+    // Of the last message the chat itself knows it, and mostly that is the only one.
+    if (seq === known + 1) return [numberIn(row, 'active_place')];
+    const found = sentPlaces.all(numberIn(row, 'no'), known + 1, Math.min(seq, known + most));
+    return found.map((message) => numberIn(message, 'place'));
+  };
   /** The next messages and changes of a chat, at most `most` of each, and up to which place these are all. */
-  const messagesOf = ({ row, known, seq }: Candidate, after: number, most: number): readonly [Entry[], number] => {
-    const no = numberIn(row, 'no');
-    const sent = sentPlaces.all(no, known + 1, Math.min(seq, known + most)).map((found) => numberIn(found, 'place'));
-    const changed = changes.all(no, after, numberIn(row, 'visible_from'), most);
+  const messagesOf = (candidate: Candidate, after: number, most: number): readonly [Entry[], number] => {
+    const { row, known, seq } = candidate;
+    const sent = nextSent(candidate, most);
+    const changed =
+      numberIn(row, 'changed_place') > after
+        ? changes.all(numberIn(row, 'no'), after, numberIn(row, 'visible_from'), most)
+        : [];
     const entries = [
       ...sent.map((place): Entry => ({ place, read: () => messageIn('sent', row, place) })),
       ...changed.map((found): Entry => ({

@@ -29,6 +29,8 @@ interface Advanced {
   place: number;
   /** Of the last change of its name or its members. */
   describedPlace: number | null;
+  /** Of the last edit or deletion. */
+  changedPlace: number | null;
   activePlace: number | null;
   activeAt: number | null;
 }
@@ -38,7 +40,8 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
   const messages = messageRows(db, numbers);
   const presence = presenceRows(db);
   const advance = db.prepare(`UPDATE conversation SET seq = ?, revision = ?, place = ?,
-    described_place = coalesce(?, described_place), active_place = coalesce(?, active_place),
+    described_place = coalesce(?, described_place), changed_place = coalesce(?, changed_place),
+    active_place = coalesce(?, active_place),
     active_at = coalesce(?, active_at) WHERE no = ?`);
   const begin = db.prepare('UPDATE conversation SET kind = ?, active_place = ?, active_at = ? WHERE no = ?');
   const name = db.prepare('UPDATE conversation SET name = ? WHERE no = ?');
@@ -75,8 +78,8 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
   const markedAt = new Map<number, number>();
 
   const flush = (): void => {
-    for (const [no, { seq, revision, place, describedPlace, activePlace, activeAt }] of advanced) {
-      advance.run(seq, revision, place, describedPlace, activePlace, activeAt, no);
+    for (const [no, { seq, revision, place, describedPlace, changedPlace, activePlace, activeAt }] of advanced) {
+      advance.run(seq, revision, place, describedPlace, changedPlace, activePlace, activeAt, no);
     }
     for (const [no, place] of markedAt) marksPlace.run(place, no);
     messages.flush();
@@ -99,7 +102,7 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
         const { seq, revision } = change;
         if (now !== undefined) [now.seq, now.revision, now.place] = [seq, revision, place];
         else {
-          const nothingElse = { describedPlace: null, activePlace: null, activeAt: null };
+          const nothingElse = { describedPlace: null, changedPlace: null, activePlace: null, activeAt: null };
           advanced.set(conversation, { seq, revision, place, ...nothingElse });
         }
         return;
@@ -110,9 +113,11 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
         return;
       case 'message-edited':
         messages.edited(change, conversation, place);
+        if (now !== undefined) now.changedPlace = place;
         return;
       case 'message-deleted':
         messages.deleted(change, conversation, place);
+        if (now !== undefined) now.changedPlace = place;
         return;
       case 'command-stored':
         storeCommand.run(conversation, uuidBytes(change.id), change.revision);
@@ -247,7 +252,7 @@ export const inboxRows = (db: DatabaseSync): InboxRows => {
       }
       db.prepare(
         `UPDATE conversation SET kind = 0, name = NULL, members = 0, seq = 0, revision = -1, place = 0,
-        described_place = 0, active_place = 0, active_at = 0 WHERE no = ?`,
+        described_place = 0, changed_place = 0, active_place = 0, active_at = 0 WHERE no = ?`,
       ).run(conversation);
     },
   };

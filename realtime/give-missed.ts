@@ -32,7 +32,7 @@ export interface BehindInbox {
   drained(): Promise<void>;
 }
 
-const itemsAtOnce = 1_000;
+const itemsAtOnce = 2_000;
 const eventsAtOnce = 100;
 
 /**
