@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<object
   'first-sync': async (options) => (await import('./first-sync.ts')).benchFirstSync(options),
   idle: async (options) => (await import('./idle.ts')).benchIdle(options),
   'search-latency': async () => (await import('./search-latency.ts')).benchSearchLatency(),
+  sizes: async (options) => (await import('./sizes.ts')).benchSizes(options),
   'slow-fsync': async (options) => (await import('./slow-fsync.ts')).benchSlowFsync(options),
 };
 

@@ -10,13 +10,13 @@ import { conversationId, eventId, commandId, userId, uuidV7 } from '../schemas/i
 import { logId } from '../schemas/position.ts';
 import { conversationStream } from '../schemas/streams.ts';
 import { seededRandom } from '../tests/search-scenes.ts';
+import { rankOf, word } from './words.ts';
 
 const messages = 1_000_000;
 const chats = 20_000;
 const batch = 500;
 const wordsPerMessage = 33;
-const vocabulary = 60_000;
-const folder = join(import.meta.dirname, '../.cache/bench/search-2');
+const folder = join(import.meta.dirname, '../.cache/bench/search-3');
 
 const id = (kind: string, n: number): string => `${kind}${n}`.padEnd(21, '-') + 'A';
 const chat = (n: number) => conversationId.parse(id('chat', n));
@@ -25,18 +25,6 @@ const busy = userId.parse(id('busy', 0));
 /** Each in 20 chats. */
 const person = (n: number) => userId.parse(id('person', n));
 const log = logId.parse(id('log', 0));
-
-/** Zipf's law, roughly: word `r` comes up about 1/(r+1) as often as word 0. */
-const rankOf = (random: (below: number) => number): number =>
-  Math.floor(Math.exp((random(1_000_000) / 1_000_000) * Math.log(vocabulary))) - 1;
-/** Pronounceable, of 3 to 9 letters, so that prefixes are shared as in a language. */
-const word = (rank: number): string => {
-  const syllables = 'kalomitesuranivopedigabofulheyjancezo';
-  let text = '';
-  for (let rest = rank + 7; rest > 0; rest = Math.floor(rest / 18))
-    text += syllables.slice((rest % 18) * 2, (rest % 18) * 2 + 2);
-  return text + 'st'.slice(0, rank % 3);
-};
 
 const events = function* (): Generator<Omit<RecordedEvent, 'position'>> {
   const random = seededRandom(7);
@@ -85,7 +73,7 @@ const events = function* (): Generator<Omit<RecordedEvent, 'position'>> {
     const n = random(chats);
     const seq = (next[n] ?? 0) + 1;
     next[n] = seq;
-    const text = Array.from({ length: wordsPerMessage }, () => word(rankOf(random)))
+    const text = Array.from({ length: wordsPerMessage }, () => word(rankOf(random(1_000_000) / 1_000_000)))
       .join(' ')
       .slice(0, 200);
     yield recorded(n, seq, {
@@ -107,6 +95,7 @@ const make = (path: string): void => {
     const through = { log, n, place: n, event: null };
     const [cpu, start] = [process.cpuUsage(), performance.now()];
     inTransaction(db, () => writer.apply({ events: waiting, through }));
+    while (writer.isUntidy()) writer.tidy();
     const { user, system } = process.cpuUsage(cpu);
     spent += (user + system) / 1e6;
     waited += (performance.now() - start) / 1e3;

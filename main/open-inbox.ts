@@ -10,7 +10,7 @@ export interface FollowingInbox {
   readonly inboxVersions: VersionsOperated;
 }
 
-const inboxVersion = 4;
+const inboxVersion = 5;
 
 /** The inbox in files of its own in a directory, kept up with the log until `stack` is unwound. */
 export const openInbox = async (

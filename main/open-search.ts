@@ -10,7 +10,7 @@ export interface FollowingSearch {
   readonly searchVersions: VersionsOperated;
 }
 
-const searchVersion = 2;
+const searchVersion = 3;
 /** After this long a search stops with what it has. */
 const budgetMs = 200;
 

@@ -1,6 +1,6 @@
 import type { MessageContent } from '../schemas/content.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
-import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
+import type { ConversationId, Seq, UserId } from '../schemas/ids.ts';
 import { subjectOf, type StreamKind } from '../schemas/streams.ts';
 
 /** The kinds of streams a search index is made of. */
@@ -12,7 +12,6 @@ export type SearchChange =
       readonly change: 'message-sent';
       readonly conversationId: ConversationId;
       readonly seq: Seq;
-      readonly messageId: CommandId;
       readonly by: UserId;
       readonly time: number;
       readonly content: MessageContent;
@@ -58,8 +57,8 @@ export const projectSearch = (recorded: RecordedEvent): readonly SearchChange[] 
     case 'member-left':
       return [{ change: 'member-gone', conversationId, userId: event.by }];
     case 'message-sent': {
-      const { seq, commandId: messageId, by, content } = event;
-      return content === null ? [] : [{ change: 'message-sent', conversationId, seq, messageId, by, time, content }];
+      const { seq, by, content } = event;
+      return content === null ? [] : [{ change: 'message-sent', conversationId, seq, by, time, content }];
     }
     case 'message-edited': {
       const { target: seq, content } = event;

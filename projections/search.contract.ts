@@ -46,8 +46,8 @@ const scripts: readonly (readonly [script: string, text: string, queries: readon
 
 /** One string a hit: ten thousand deep comparisons would cost more than the searches. */
 const plain = (hits: readonly SearchHit[]): string[] =>
-  hits.map(({ conversationId, seq, messageId, by, time, content, highlights }) =>
-    JSON.stringify([conversationId, seq, messageId, by, time, content, highlights]),
+  hits.map(({ conversationId, seq, by, time, content, highlights }) =>
+    JSON.stringify([conversationId, seq, by, time, content, highlights]),
   );
 
 export const searchContract = (name: string, prepare: () => Promise<SearchUnderTest>): void => {

@@ -1,5 +1,5 @@
 import type { MessageContent } from '../schemas/content.ts';
-import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
+import type { ConversationId, Seq, UserId } from '../schemas/ids.ts';
 import type { TextRange } from '../schemas/search-query.ts';
 import type { AppliedPosition } from './read-model.ts';
 
@@ -93,10 +93,10 @@ export interface SearchRefused {
  */
 export type SearchRefusal = 'no_words' | 'too_long' | 'bad_cursor';
 
+/** A message found, named by its conversation and its seq. */
 export interface SearchHit {
   readonly conversationId: ConversationId;
   readonly seq: Seq;
-  readonly messageId: CommandId;
   readonly by: UserId;
   /** When it was sent: the server's time in milliseconds. */
   readonly time: number;

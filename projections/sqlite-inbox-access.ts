@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { MessageContent } from '../schemas/content.ts';
-import { commandId, userId, type ConversationId, type UserId } from '../schemas/ids.ts';
+import { commandId, timeOfUuid, userId, type ConversationId, type UserId } from '../schemas/ids.ts';
 import { userStream, type StreamName } from '../schemas/streams.ts';
 import type { Message } from './inbox.ts';
 import {
@@ -71,7 +71,7 @@ export const inboxAccess = (db: DatabaseSync): InboxAccess => {
 };
 
 /** The columns `messageIn` reads. What an erased person wrote is shown to nobody, also while it lies in the file still. */
-export const messageColumns = `message.seq, message.id, user.id AS by, message.sender, message.state, message.time,
+export const messageColumns = `message.seq, message.id, user.id AS by, message.sender, message.state, message.time_after_id,
   message.reply_to, coalesce(change.version, 0) AS version, change.at AS changed_at,
   coalesce(change.place, message.place) AS place, iif(user.erased = 1, NULL, message.content) AS content`;
 
@@ -84,6 +84,9 @@ export const contentIn = (row: Row): MessageContent | null => {
   return row['state'] === messageState.json ? (JSON.parse(text) as MessageContent) : { type: 'text', text };
 };
 
+/** When it was sent. */
+export const timeIn = (row: Row): number => timeOfUuid(uuidIn(row, 'id')) + numberIn(row, 'time_after_id');
+
 export const messageIn = (row: Row, { blocked }: Asker): Message => {
   const deleted = row['state'] === messageState.deleted;
   const hidden = blocked.has(numberIn(row, 'sender'));
@@ -91,7 +94,7 @@ export const messageIn = (row: Row, { blocked }: Asker): Message => {
     seq: numberIn(row, 'seq'),
     messageId: commandId.parse(uuidIn(row, 'id')),
     by: userId.parse(idIn(row, 'by')),
-    time: numberIn(row, 'time'),
+    time: timeIn(row),
     version: numberIn(row, 'version'),
     state: deleted ? 'deleted' : hidden ? 'hidden' : 'shown',
     content: hidden ? null : contentIn(row),

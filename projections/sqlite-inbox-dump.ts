@@ -39,7 +39,7 @@ const tables: Readonly<Record<string, string>> = {
   command: `SELECT c.id AS conversation, m.id, m.revision
     FROM conversation c CROSS JOIN command m ON m.conversation = c.no ORDER BY c.id, m.id`,
   message: `SELECT c.id AS conversation, m.seq, u.id AS sender,
-    iif(${shown} IS NULL AND state = ${messageState.json}, ${messageState.text}, state) AS state, m.id, time, reply_to,
+    iif(${shown} IS NULL AND state = ${messageState.json}, ${messageState.text}, state) AS state, m.id, time_after_id, reply_to,
     revision_ahead, m.place AS sent_at, ch.version, ch.at, ch.place, ${shown} AS content
     FROM conversation c CROSS JOIN message m ON m.conversation = c.no JOIN user u ON u.no = m.sender
     LEFT JOIN change ch ON ch.message = m.place ORDER BY c.id, m.seq`,

@@ -11,8 +11,8 @@ export const kinds = ['direct', 'group'] as const;
 export const roles = ['member', 'admin'] as const;
 export const availabilities = ['available', 'away', 'busy'] as const;
 
-/** Of a UUIDv7: the end of its time, and as many random bits as ids of one millisecond need. */
-export const idPrefix = (id: string): string => `substr(${id}, 3, 6)`;
+/** Of a UUIDv7: the end of its time in milliseconds, of which a conversation has few messages. */
+export const idPrefix = (id: string): string => `substr(${id}, 3, 4)`;
 
 /**
  * A row a conversation, joined with its members at read. Conversations and people have numbers of this file alone. A row is
@@ -21,7 +21,8 @@ export const idPrefix = (id: string): string => `substr(${id}, 3, 6)`;
  * `place` is that of the last change by the stream a row belongs to; of a message it is that of its sending, so messages lie
  * in the order of the log and those of one conversation in that of their seqs. What came of a message later lies in
  * `change`, a row for each message that has any. `message_by_seq` holds what unread counting needs, so that it reads no
- * message. The id of a send is found by its time and first random bits, which lie where the newest are; those of other
+ * message. The id of a send holds its client's time, so the server's is stored as the little by
+ * which it is later, and it is found by it, where the newest are; those of other
  * commands stand in `command`.
  */
 const schema = `
@@ -79,7 +80,7 @@ const schema = `
   CREATE TABLE message (
     place INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL, seq INTEGER NOT NULL, sender INTEGER NOT NULL, state INTEGER NOT NULL,
-    id BLOB NOT NULL, time INTEGER NOT NULL, reply_to INTEGER, revision_ahead INTEGER NOT NULL, content TEXT
+    id BLOB NOT NULL, time_after_id INTEGER NOT NULL, reply_to INTEGER, revision_ahead INTEGER NOT NULL, content TEXT
   ) STRICT;
   CREATE INDEX message_by_seq ON message (conversation, seq, sender, state);
   CREATE INDEX message_by_id ON message (conversation, ${idPrefix('id')});
@@ -99,7 +100,7 @@ const schema = `
 `;
 
 export const openInboxForWriting = (path: string): DatabaseSync => {
-  const db = openSqliteFile({ path, applicationId: 0x7061696e, synchronous: 'NORMAL', schema, schemaVersion: 4 });
+  const db = openSqliteFile({ path, applicationId: 0x7061696e, synchronous: 'NORMAL', schema, schemaVersion: 5 });
   db.exec('PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -32768');
   return db;
 };

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { MessageContent } from '../schemas/content.ts';
+import { timeOfUuid } from '../schemas/ids.ts';
 import { Unprojectable, type InboxChange } from './project-inbox.ts';
 import { bucketOf, messageState, numberIn, uuidBytes, type Row } from './sqlite-inbox-file.ts';
 import type { SqliteNumbers } from './sqlite-inbox-numbers.ts';
@@ -33,7 +34,7 @@ const entry = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
 
 export const messageRows = (db: DatabaseSync, numbers: SqliteNumbers): MessageRows => {
   const send = db.prepare(`INSERT INTO message
-    (place, conversation, seq, sender, state, id, time, reply_to, revision_ahead, content)
+    (place, conversation, seq, sender, state, id, time_after_id, reply_to, revision_ahead, content)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const find = db.prepare(`SELECT message.place, sender, state, erased FROM message
     JOIN user ON user.no = sender WHERE conversation = ? AND seq = ?`);
@@ -71,7 +72,18 @@ export const messageRows = (db: DatabaseSync, numbers: SqliteNumbers): MessageRo
       const sender = numbers.ofUser(by);
       const { state, text } = stored(numbers.isErased(by) ? null : content);
       const id = uuidBytes(messageId);
-      send.run(place, conversation, seq, sender, state, id, time, replyTo, revision - seq, text);
+      send.run(
+        place,
+        conversation,
+        seq,
+        sender,
+        state,
+        id,
+        time - timeOfUuid(messageId),
+        replyTo,
+        revision - seq,
+        text,
+      );
       addToCount(conversation, seq, sender, 1);
       entry(own, conversation, () => new Map<number, { seq: number; time: number }>()).set(sender, { seq, time });
     },

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { commandId, conversationId, userId, type UserId } from '../schemas/ids.ts';
 import type { Missed, MissedItem } from './inbox.ts';
-import { contentIn, fromMessage, inboxAccess, messageColumns } from './sqlite-inbox-access.ts';
+import { contentIn, fromMessage, inboxAccess, messageColumns, timeIn } from './sqlite-inbox-access.ts';
 import {
   idIn,
   kinds,
@@ -119,7 +119,7 @@ export const missedQueries = (db: DatabaseSync) => {
       seq: numberIn(row, 'seq'),
       messageId: commandId.parse(uuidIn(row, 'id')),
       by: userId.parse(idIn(row, 'by')),
-      time: numberIn(row, 'time'),
+      time: timeIn(row),
       content,
       replyTo: numberOrNull(row, 'reply_to'),
       deleted: row['state'] === messageState.deleted,

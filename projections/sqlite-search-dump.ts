@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { blobOf, idOf, uuidOf } from './sqlite-search-file.ts';
+import { blobOf, contentTypes, idOf } from './sqlite-search-file.ts';
 
 /** Where a page of a dump begins: behind a user, or behind a message of a conversation. */
 export type DumpPage =
@@ -43,15 +43,15 @@ const dumpUsers = (db: DatabaseSync, after: string | null): DumpedPage => {
 
 const dumpMessages = (db: DatabaseSync, conversation: string | null, seq: number): DumpedPage => {
   const conversations = db.prepare('SELECT key, id FROM conversations WHERE id >= ? ORDER BY id');
-  const messages = db.prepare(`SELECT seq, message_id, id AS sender, time, type, content
+  const messages = db.prepare(`SELECT seq, id AS sender, time, type, content
     FROM messages JOIN users ON key = sender AND erased = 0 WHERE conversation = ? AND seq > ? ORDER BY seq`);
   const lines: string[] = [];
   for (const { key, id } of conversations.iterate(behind(conversation))) {
     const name = idOf(id);
     if (key === undefined) continue;
     for (const row of messages.iterate(key, name === conversation ? seq : 0)) {
-      const { message_id: messageId, sender, time, type, content } = row;
-      lines.push(line('message', name, row['seq'], uuidOf(messageId), idOf(sender), time, type, content));
+      const { sender, time, type, content } = row;
+      lines.push(line('message', name, row['seq'], idOf(sender), time, contentTypes[Number(type)], content));
       if (lines.length >= linesOfPage) {
         return { lines, next: { of: 'messages', conversation: name, seq: Number(row['seq']) } };
       }

@@ -1,10 +1,18 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { textContent, locationContent, type MessageContent } from '../schemas/content.ts';
-import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
+import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { findInText, parseQuery, type SearchQuery } from '../schemas/search-query.ts';
 import { decodeSearchCursor, encodeSearchCursor, searchedText } from './project-search.ts';
 import { mostHits, type SearchAnswer, type SearchHit, type SearchRequest } from './search.ts';
-import { blobOf, chatTerm, firstPlaceOf, idOf, shardOf, termsTable, uuidOf } from './sqlite-search-file.ts';
+import {
+  blobOf,
+  chatTerm,
+  contentIn,
+  contentTypes,
+  firstPlaceOf,
+  idOf,
+  shardOf,
+  termsTable,
+} from './sqlite-search-file.ts';
 import { readPosition } from './sqlite-search-write.ts';
 
 /** Of a member of more conversations the index is asked for the words alone: a long OR costs more than it saves. */
@@ -67,7 +75,11 @@ export const searchReader = (
     let areCommon = false;
     const parameters = {
       ...{ user, conversation, sender: keyOf(userKey, filters.sender) },
-      ...{ before: filters.before ?? null, after: filters.after ?? null, type: filters.type ?? null },
+      ...{
+        before: filters.before ?? null,
+        after: filters.after ?? null,
+        type: filters.type === undefined ? null : contentTypes.indexOf(filters.type),
+      },
     };
     const hits: SearchHit[] = [];
     const stopped = (place: number) =>
@@ -108,7 +120,7 @@ const unknownKey = -1;
 
 /** Access, blocks and filters are part of the query that walks the index: rows of others never come out of it. */
 const newestInShard = (table: string): string => `
-  SELECT m.place, c.id AS conversation, m.seq, m.message_id, u.id AS sender, m.time, m.type, m.content
+  SELECT m.place, c.id AS conversation, m.seq, u.id AS sender, m.time, m.type, m.content
   FROM ${table} AS t
   CROSS JOIN messages m ON m.place = t.rowid
   CROSS JOIN members a ON a.user = :user AND a.conversation = m.conversation AND m.seq > a.visible_from
@@ -137,21 +149,15 @@ const inChats = (words: string, conversations: readonly number[]): string =>
   `(${words}) AND (${conversations.map((key) => `"${chatTerm(key)}"`).join(' OR ')})`;
 
 const hitOf = (row: Record<string, unknown>, query: SearchQuery): SearchHit | undefined => {
-  const content = contentOf(row['type'], row['content']);
+  const content = contentIn(row['type'], row['content']);
   const highlights = findInText(query, searchedText(content));
   if (highlights === undefined) return undefined;
   return {
     conversationId: idOf(row['conversation']) as ConversationId,
     seq: Number(row['seq']),
-    messageId: uuidOf(row['message_id']) as CommandId,
     by: idOf(row['sender']) as UserId,
     time: Number(row['time']),
     content,
     highlights,
   };
 };
-
-const contentOf = (type: unknown, content: unknown): MessageContent =>
-  type === textContent.shape.type.value
-    ? { type: 'text', text: String(content) }
-    : locationContent.parse(JSON.parse(String(content)));

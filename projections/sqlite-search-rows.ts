@@ -4,12 +4,14 @@ import { tokenize } from '../schemas/tokenizer.ts';
 import { searchedText, type SearchChange } from './project-search.ts';
 import {
   blobOf,
-  blobOfUuid,
   chatTerm,
+  contentIn,
+  contentTypes,
   createTermsTable,
   erasure,
   shardOf,
   shardState,
+  storedContent,
   termsTable,
 } from './sqlite-search-file.ts';
 
@@ -34,7 +36,8 @@ const placesOfSlice = 8_192;
 
 interface TermsStatements {
   readonly insert: (place: number, words: string) => void;
-  readonly remove: (place: number) => void;
+  /** `words` must be those that were inserted. */
+  readonly remove: (place: number, words: string) => void;
 }
 
 const termsOf = (content: MessageContent, conversation: number): string => {
@@ -48,7 +51,7 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
   const userKey = keysOf(db, 'users');
   const conversationKey = keysOf(db, 'conversations');
   const shards = new Map<number, TermsStatements>();
-  const addShard = db.prepare('INSERT INTO shards VALUES (?, 0) ON CONFLICT DO NOTHING');
+  const addShard = db.prepare('INSERT INTO shards (shard, state) VALUES (?, 0) ON CONFLICT DO NOTHING');
   const markRemoved = db.prepare(`UPDATE shards SET state = ${shardState.holdsRemoved} WHERE shard = ? AND state = 0`);
   const purgeAll = db.prepare(`UPDATE shards SET state = ${shardState.toPurge} WHERE state > 0`);
   const addMember = db.prepare('INSERT OR REPLACE INTO members VALUES (?, ?, ?)');
@@ -57,18 +60,18 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
   const addBlock = db.prepare('INSERT OR REPLACE INTO blocks VALUES (?, ?)');
   const removeBlock = db.prepare('DELETE FROM blocks WHERE user = ? AND blocked = ?');
   const removeBlocks = db.prepare('DELETE FROM blocks WHERE user = ?');
-  const addMessage = db.prepare('INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
-  const replaceContent = db.prepare(
-    'UPDATE messages SET type = ?, content = ? WHERE conversation = ? AND seq = ? RETURNING place',
-  );
-  const removeMessage = db.prepare('DELETE FROM messages WHERE conversation = ? AND seq = ? RETURNING place');
+  const addMessage = db.prepare('INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)');
+  const removed = 'place, conversation, type, content';
+  const findMessage = db.prepare(`SELECT ${removed} FROM messages WHERE conversation = ? AND seq = ?`);
+  const replaceContent = db.prepare('UPDATE messages SET type = ?, content = ? WHERE place = ?');
+  const removeMessage = db.prepare(`DELETE FROM messages WHERE conversation = ? AND seq = ? RETURNING ${removed}`);
   const setErased = db.prepare('UPDATE users SET erased = ? WHERE key = ?');
   const selectErased = db.prepare('SELECT key FROM users WHERE erased > 0');
   const nextErased = db.prepare(`SELECT key FROM users WHERE erased = ${erasure.goes} LIMIT 1`);
   const lastPlace = db.prepare('SELECT max(place) AS place FROM messages');
   const removeSomeOf = db.prepare(`DELETE FROM messages WHERE place >= ? AND place < ? AND sender = ?
-    RETURNING place`);
-  const removeConversation = db.prepare('DELETE FROM messages WHERE conversation = ? RETURNING place');
+    RETURNING ${removed}`);
+  const removeConversation = db.prepare(`DELETE FROM messages WHERE conversation = ? RETURNING ${removed}`);
   const park = db.prepare('UPDATE conversations SET parked = ? WHERE key = ?');
 
   /** Up to where the messages of one who was erased have been looked through. */
@@ -85,21 +88,24 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
     if (prepared !== undefined) return prepared;
     if (addShard.run(shard).changes === 1) db.exec(createTermsTable(shard));
     const insert = db.prepare(`INSERT INTO ${termsTable(shard)} (rowid, words) VALUES (?, ?)`);
-    const remove = db.prepare(`DELETE FROM ${termsTable(shard)} WHERE rowid = ?`);
+    const table = termsTable(shard);
+    const remove = db.prepare(`INSERT INTO ${table} (${table}, rowid, words) VALUES ('delete', ?, ?)`);
     const statements: TermsStatements = {
       insert: (at, words) => void insert.run(at, words),
-      remove: (at) => void remove.run(at),
+      remove: (at, words) => void remove.run(at, words),
     };
     shards.set(shard, statements);
     return statements;
   };
-  const removeTerms = (place: number): void => {
-    terms(place).remove(place);
+  /** Of a row as it was. */
+  const removeTerms = (row: Record<string, unknown>): void => {
+    const place = Number(row['place']);
+    terms(place).remove(place, termsOf(contentIn(row['type'], row['content']), Number(row['conversation'])));
     markRemoved.run(shardOf(place));
   };
   /** Gone from the disk too when the transaction is done, with what was edited away and deleted before. */
   const erase = (rows: readonly Record<string, unknown>[]): void => {
-    for (const { place } of rows) removeTerms(Number(place));
+    for (const row of rows) removeTerms(row);
     purgeAll.run();
   };
 
@@ -113,8 +119,8 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
           // It was under way when its author was erased: its key is gone soon, and a rebuild will not see it.
           if (isErased(sender)) return;
           addMessage.run(
-            ...[place, conversation, seq, sender, time, blobOfUuid(change.messageId)],
-            ...[content.type, stored(content)],
+            ...[place, conversation, seq, sender, time],
+            ...[contentTypes.indexOf(content.type), storedContent(content)],
           );
           terms(place).insert(place, termsOf(content, conversation));
           return;
@@ -122,16 +128,17 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
         case 'message-edited': {
           const { content, seq } = change;
           const conversation = conversationKey.of(change.conversationId);
-          const row = replaceContent.get(content.type, stored(content), conversation, seq);
+          const row = findMessage.get(conversation, seq);
           if (row === undefined) return;
           const at = Number(row['place']);
-          removeTerms(at);
+          removeTerms(row);
+          replaceContent.run(contentTypes.indexOf(content.type), storedContent(content), at);
           terms(at).insert(at, termsOf(content, conversation));
           return;
         }
         case 'message-gone': {
           const row = removeMessage.get(conversationKey.of(change.conversationId), change.seq);
-          if (row !== undefined) removeTerms(Number(row['place']));
+          if (row !== undefined) removeTerms(row);
           return;
         }
         case 'member-joined': {
@@ -181,9 +188,6 @@ export const searchRows = (db: DatabaseSync): SearchRows => {
     },
   };
 };
-
-/** A text as it is, so that the commonest content costs no quotes; `type` says how to read it. */
-const stored = (content: MessageContent): string => (content.type === 'text' ? content.text : JSON.stringify(content));
 
 const mostCachedKeys = 50_000;
 

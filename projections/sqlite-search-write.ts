@@ -27,7 +27,9 @@ export interface SearchWriter {
   endRefold(stream: StreamName): void;
   dump(page: DumpPage): DumpedPage;
   holdsErased(): boolean;
-  /** A step of taking from the disk what was erased; it takes up what an end of the process left undone. */
+  /** Whether `tidy` should not wait for a quiet moment. */
+  isUntidy(): boolean;
+  /** A step of taking from the disk what was erased, and of packing; it takes up what an end of the process left undone. */
   tidy(): 'more' | 'later' | 'done';
   /** The caller rolled its transaction back. */
   rolledBack(): void;
@@ -56,7 +58,12 @@ export const searchWriter = (db: DatabaseSync): SearchWriter => {
   const addParked = db.prepare('INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?)');
   const removeParked = db.prepare('DELETE FROM parked WHERE stream = ?');
   const shardToPurge = db.prepare(`SELECT shard FROM shards WHERE state = ${shardState.toPurge} LIMIT 1`);
-  const purged = db.prepare(`UPDATE shards SET state = ${shardState.clean} WHERE shard = ?`);
+  const shardToPack = db.prepare(
+    'SELECT shard FROM shards WHERE packed = 0 AND shard < (SELECT max(shard) FROM shards) LIMIT 1',
+  );
+  const merged = db.prepare(
+    `UPDATE shards SET state = ${shardState.clean}, packed = shard < (SELECT max(shard) FROM shards) WHERE shard = ?`,
+  );
   // Also where the last process ended before it came to it.
   let walHoldsErased = true;
   let parkedStreams: Set<string> | undefined;
@@ -130,19 +137,21 @@ export const searchWriter = (db: DatabaseSync): SearchWriter => {
     },
     dump: (page) => dumpPage(db, page),
     holdsErased: () => rows.holdsErased() || shardToPurge.get() !== undefined || walHoldsErased,
+    isUntidy: () => rows.holdsErased() || shardToPurge.get() !== undefined || shardToPack.get() !== undefined,
     tidy() {
       if (rows.holdsErased()) {
         inTransaction(db, () => rows.eraseSome());
         return 'more';
       }
-      const shard = shardToPurge.get()?.['shard'];
+      const toPurge = shardToPurge.get();
+      const { shard } = toPurge ?? shardToPack.get() ?? {};
       if (shard !== undefined) {
         inTransaction(db, () => {
           const table = termsTable(Number(shard));
           db.exec(`INSERT INTO ${table} (${table}) VALUES ('optimize')`);
-          purged.run(shard);
+          merged.run(shard);
         });
-        walHoldsErased = true;
+        walHoldsErased ||= toPurge !== undefined;
         return 'more';
       }
       // Busy while a reader holds an older view.

@@ -44,7 +44,7 @@ serveCalls<SearchWriterCalls>({
   },
   transaction: (work) => inTransaction(db, work),
   committed() {
-    if (writer.holdsErased()) tidy.soon();
+    if (writer.isUntidy()) tidy.soon();
     else tidy.whenIdle();
   },
   // Rows and position go back together, so the follower may try the same events again.

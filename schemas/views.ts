@@ -89,7 +89,6 @@ export const searchHitView = z
   .strictObject({
     conversationId,
     seq,
-    messageId: commandId,
     by: userId,
     time,
     content: messageContent,

@@ -2,7 +2,7 @@ import type { MessageContent } from '../schemas/content.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import { eventTypes, type ParleyEvent, type RecordedEvent } from '../schemas/events.ts';
 import { commandId, conversationId, eventId, userId, uuidV7 } from '../schemas/ids.ts';
-import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
+import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { logId } from '../schemas/position.ts';
 import { conversationStream, userStream, type StreamName } from '../schemas/streams.ts';
 import { findInText, parseQuery } from '../schemas/search-query.ts';
@@ -19,7 +19,6 @@ const log = logId.parse('search-history-------A');
 export interface KnownMessage {
   readonly conversationId: ConversationId;
   readonly seq: number;
-  readonly messageId: CommandId;
   readonly by: UserId;
   readonly time: number;
   /** null: deleted, or its author erased. */
@@ -85,10 +84,8 @@ export const searchHistory = (gap = 1) => {
     send(id: ConversationId, by: UserId, content: MessageContent | null): number {
       const conversation = known(id);
       const seq = ++conversation.seq;
-      const event = { type: 'message-sent' as const, ...said(by, seq), replyTo: null, content };
-      const messageId = event.commandId;
-      conversation.messages.push({ conversationId: id, seq, messageId, by, time: time(), content });
-      happen(id, event);
+      conversation.messages.push({ conversationId: id, seq, by, time: time(), content });
+      happen(id, { type: 'message-sent', ...said(by, seq), replyTo: null, content });
       return seq;
     },
     edit(id: ConversationId, by: UserId, target: number, content: MessageContent): void {
