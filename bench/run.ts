@@ -6,6 +6,7 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<object
   ceiling: async (options) => (await import('./ceiling.ts')).benchCeiling(options),
   chat: async (options) => (await import('./chat.ts')).benchChat(options),
   cold: async (options) => (await import('./cold.ts')).benchCold(options),
+  'read-latency': async (options) => (await import('./read-latency.ts')).benchReadLatency(options),
   resume: async (options) => (await import('./resume.ts')).benchResume(options),
   'first-sync': async (options) => (await import('./first-sync.ts')).benchFirstSync(options),
   idle: async (options) => (await import('./idle.ts')).benchIdle(options),
