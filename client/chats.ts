@@ -12,7 +12,7 @@ const nothingRead = {
   read: 0,
   wantedDelivered: 0,
   wantedRead: 0,
-  counted: { unread: 0, read: 0, to: 0 },
+  counted: { unread: 0, to: 0 },
 } as const;
 const usualSettings = { mutedUntil: 0, pinned: false, archivedAt: null, incomplete: false } as const;
 
@@ -66,9 +66,13 @@ type MembersFrame = ServerFrameOf<'member-added' | 'member-removed' | 'member-le
 
 export const takeMembership = (core: Core, frame: MembersFrame): void => {
   const { conversationId, version } = frame;
-  const chat = chatOf(core, conversationId);
+  const chat = core.state.chats.get(conversationId);
+  if (chat === undefined) return;
   const { record } = chat;
-  if (version <= record.version) return;
+  if (version <= record.version) {
+    if (frame.type === 'member-added') takeLateIntroduction(core, chat, frame.userId);
+    return;
+  }
   const gone = frame.type === 'member-removed' ? frame.userId : frame.type === 'member-left' ? frame.by : undefined;
   if (gone !== undefined && gone === core.state.account.userId) {
     endChat(core, conversationId);
@@ -77,6 +81,17 @@ export const takeMembership = (core: Core, frame: MembersFrame): void => {
   const name = frame.type === 'renamed' ? frame.name : record.name;
   storeChat(core, chat, { version, name, members: membersAfter(record, frame, gone) });
   core.touched.add(conversationId);
+};
+
+/**
+ * A conversation is introduced as it is now, and then comes how it became so: a member that was added on the way sees
+ * what comes after.
+ */
+const takeLateIntroduction = (core: Core, chat: Chat, userId: string): void => {
+  const { members, through, seq } = chat.record;
+  if (through >= seq) return;
+  const sees = (member: Member): Member => (member.userId === userId ? { ...member, visibleFrom: through } : member);
+  storeChat(core, chat, { members: members.map(sees) });
 };
 
 const membersAfter = ({ members, through }: ChatRecord, frame: MembersFrame, gone?: string): readonly Member[] => {
@@ -107,20 +122,20 @@ const forget = (core: Core, conversationId: string): boolean => {
 };
 
 /**
- * A chat as the read models have it, for what no frame says. They may be a little behind, so what frames do say (settings)
- * is left alone, and so is a chat that we left meanwhile.
+ * A chat as the read models have it, for what no frame says. They may be a little behind or ahead, so what frames do say
+ * (name, members, settings) is left alone, and so is a chat that we left meanwhile.
  */
 export const takeView = (core: Core, view: ChatView): void => {
   const chat = core.state.chats.get(view.conversationId);
   if (chat === undefined) return;
   const { record } = chat;
-  const { unread, seq } = view;
+  const { unread, seq, lastMessage } = view;
+  const isNewest = lastMessage !== null && lastMessage.seq >= (record.preview?.seq ?? 0);
   storeChat(core, chat, {
-    ...(view.version >= record.version && { kind: view.kind, name: view.name, version: view.version }),
-    ...(seq >= record.counted.to && { counted: { unread, read: view.read, to: seq } }),
+    ...(seq >= record.counted.to && { counted: { unread, to: seq } }),
+    ...(isNewest && { preview: messageOfView(lastMessage) }),
     seq: Math.max(record.seq, seq),
     activeAt: Math.max(record.activeAt, view.activeAt),
-    preview: view.lastMessage && messageOfView(view.lastMessage),
     delivered: Math.max(record.delivered, view.delivered),
     read: Math.max(record.read, view.read),
     incomplete: view.incomplete,
@@ -153,7 +168,9 @@ export const isAccountNews = (core: Core, { version }: { readonly version: numbe
 
 export const takeSettings = (core: Core, frame: ServerFrameOf<'chat-settings'>): void => {
   const { mutedUntil, pinned, archivedAt } = frame;
-  storeChat(core, chatOf(core, frame.conversationId), { mutedUntil, pinned, archivedAt });
+  const chat = core.state.chats.get(frame.conversationId);
+  if (chat === undefined) return;
+  storeChat(core, chat, { mutedUntil, pinned, archivedAt });
   core.touched.add(frame.conversationId);
 };
 

@@ -1,5 +1,5 @@
 import type { ServerFrameOf } from '../schemas/frames.ts';
-import { chatOf, recount } from './chats.ts';
+import { recount } from './chats.ts';
 import { backoff, isLive, openNumber } from './connection.ts';
 import { emit, storeChat, type Core, type Moment } from './core.ts';
 import type { SendState } from './events.ts';
@@ -98,7 +98,8 @@ export const markRejected = (core: Core, frame: ServerFrameOf<'rejected'>, momen
 /** Where members stand now. Marks only ever move forward, whatever order they come in. */
 export const takeReceipts = (core: Core, frame: ServerFrameOf<'receipts'>): void => {
   const { conversationId, marks, time } = frame;
-  const chat = chatOf(core, conversationId);
+  const chat = core.state.chats.get(conversationId);
+  if (chat === undefined) return;
   const before = chat.record;
   const moved = new Map<string, Member>();
   for (const { userId, delivered, read } of marks) {

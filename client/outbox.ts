@@ -103,7 +103,7 @@ export const rejected = (core: Core, frame: ServerFrameOf<'rejected'>, moment: M
   const waiting = core.state.byId.get(frame.messageId ?? frame.commandId ?? '');
   if (waiting === undefined) return;
   waiting.sentOn = 0;
-  waiting.mayBeStored = true;
+  waiting.mayBeStored ||= frame.retry === 'same_id';
   const { code, retry, retryAfterMs, serverTime, message } = frame;
   if (retry === 'never') fail(core, waiting, code, message);
   else if (retry === 'after_login') signInAnew(core, moment);
@@ -159,7 +159,7 @@ export const discard = (core: Core, key: string): void => {
   core.changes.set(keys.item(item.order), null);
 };
 
-export const sayState = (
+const sayState = (
   core: Core,
   { key, draft }: Item,
   state: 'sending' | 'sent' | 'failed',

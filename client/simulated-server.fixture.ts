@@ -10,7 +10,7 @@ export const talks: readonly ConversationId[] = ['A', 'B'].map((letter) =>
 );
 
 type SentFrame = ServerFrameOf<'message'>;
-type Logged = SentFrame | ServerFrameOf<'conversation' | 'edited' | 'receipts'>;
+type Logged = SentFrame | ServerFrameOf<'conversation' | 'member-added' | 'edited' | 'receipts'>;
 
 /** What the server would refuse a send with. */
 export type Refusal = Pick<ServerFrameOf<'rejected'>, 'code' | 'retry' | 'retryAfterMs' | 'serverTime'>;

@@ -65,8 +65,7 @@ export interface ChatRecord {
 /** How many messages were not read, as the server counted them. */
 export interface Counted {
   readonly unread: number;
-  /** Our read mark then, and the newest message. */
-  readonly read: number;
+  /** The newest message then. */
   readonly to: number;
 }
 

@@ -259,7 +259,7 @@ const startAnew = (core: Core, reason: string, { now }: Moment): void => {
   }
   for (const kept of [state.chats, state.holding, state.ahead, state.marksDue, state.readsDue, core.touched])
     kept.clear();
-  storeAccount(core, { ...state.account, cursor: null, chatsAsOf: null });
+  storeAccount(core, { ...state.account, cursor: null, chatsAsOf: null, version: 0 });
   emit(core, 'reset', { reason });
   const number = openNumber(core);
   if (number !== undefined) open(core, number, now);

@@ -145,3 +145,16 @@ test('C9, C22: what an erased person wrote is gone from what is held, and from t
   expect(client.core.state.chats.get(talk)?.held).toMatchObject([{ content: null }]);
   expect(JSON.stringify([...client.disk])).not.toContain('theirs');
 });
+
+test('F26: who was added on the way counts for the messages after it alone, also on a device that hears of it later', () => {
+  const server = new SimulatedServer();
+  for (let n = 0; n < 3; n++) server.say(talk, 'mine', me);
+  const added = { type: 'member-added', conversationId: talk, userId: other, role: 'member', by: me } as const;
+  // Between the second message and the third; before the messages two conversations are introduced.
+  server.log.splice(4, 0, { ...added, time: 0, version: 0 });
+  const introduction = server.log[0];
+  if (introduction?.type === 'conversation') server.log[0] = { ...introduction, seq: 3 };
+  const client = new SimulatedClient(server);
+  client.settle();
+  expect(client.core.state.chats.get(talk)?.record.members[1]).toMatchObject({ userId: other, visibleFrom: 2 });
+});

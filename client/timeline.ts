@@ -41,15 +41,14 @@ export const place = (core: Core, conversationId: string, given: Message): void 
   storeMessage(core, conversationId, message);
   const isOwn = message.by === core.state.account.userId;
   const unanswered = isOwn ? core.state.byId.get(message.messageId) : undefined;
+  const { seq, time } = message;
   // Its answer was lost, or is yet to come: this is as good.
-  if (unanswered !== undefined)
-    complete(core, unanswered, answerOf({ conversationId, seq: message.seq, time: message.time }));
-  const { seq, activeAt, ownSeq } = record;
+  if (unanswered !== undefined) complete(core, unanswered, answerOf({ conversationId, seq, time }));
   chat.record = {
     ...record,
-    seq: Math.max(seq, message.seq),
-    activeAt: Math.max(activeAt, message.time),
-    ownSeq: isOwn ? Math.max(ownSeq, message.seq) : ownSeq,
+    seq: Math.max(record.seq, seq),
+    activeAt: Math.max(record.activeAt, time),
+    ownSeq: isOwn ? Math.max(record.ownSeq, seq) : record.ownSeq,
   };
   advance(core, chat);
 };
@@ -140,7 +139,8 @@ const replace = (core: Core, chat: Chat, message: Message): void => {
 
 export const changeMessage = (core: Core, frame: ServerFrameOf<'edited'> | ServerFrameOf<'deleted'>): void => {
   const { conversationId, seq, version } = frame;
-  const chat = chatOf(core, conversationId);
+  const chat = core.state.chats.get(conversationId);
+  if (chat === undefined) return;
   const content = frame.type === 'edited' ? frame.content : null;
   const state = frame.type === 'deleted' ? 'deleted' : frame.hidden === true ? 'hidden' : 'shown';
   const known = heldAt(chat, seq);
