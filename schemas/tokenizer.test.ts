@@ -127,6 +127,11 @@ describe('of any string', () => {
   });
 });
 
+test('a mark that stands alone changes nothing, at the beginning or behind a space, a joiner or a run', () => {
+  for (const text of ['\u094da', ' \u094da', ' \u0640\u094da', '\u0640\u094da']) expect(termsOf(text)).toBe('a');
+  expect(termsOf('東\u094da')).toBe('東 a');
+});
+
 describe('C8: a query', () => {
   test.each([
     ['WORLD', 'hello wörld', ['wörld']],

@@ -97,6 +97,8 @@ const openTerm = (terms: Term[]) => {
     close,
     word(characters: string, start: number, end: number): void {
       if (inRun) close();
+      // A mark that stands alone is nothing to search for, whatever it is written behind.
+      if (word === '' && isExtender(characters.codePointAt(0) ?? 0)) return;
       if (word === '') wordStart = start;
       wordEnd = end;
       if (word.length <= longestTerm) word += characters;
