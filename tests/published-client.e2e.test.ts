@@ -36,7 +36,7 @@ test('what is published is JavaScript that any Node loads by its names, with dec
   await node([tsc, '-p', 'tsconfig.json'], folder.path);
   const { stdout } = await node(['application.mts'], folder.path);
   expect(stdout).toBe('function function\n');
-}, 120_000);
+});
 
 test('the size is the one client/README.md states, and nothing of zod or of a server is in it', async () => {
   const folder = await temporaryFolder('bundled');
