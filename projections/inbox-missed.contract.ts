@@ -193,6 +193,23 @@ export const inboxMissedContract = (newPlace: NewInboxPlace): void => {
       expect(pages).toBeLessThan(20);
     });
 
+    test('chats that were busy one after the other fill their pages as well', async () => {
+      const { story } = under;
+      const [ada, bob] = [story.user(), story.user()];
+      const since = story.place;
+      const chats = Array.from({ length: 60 }, () => story.group(bob, ada));
+      for (const id of chats) for (let sent = 0; sent < 20; sent++) story.send(id, bob, 'again');
+      await under.told();
+      let pages = 0;
+      let items = 0;
+      for (let place = since, isLast = false; !isLast; pages++) {
+        const page = await missed(ada, place, 100);
+        items += page.items.length;
+        ({ isLast, through: place } = page);
+      }
+      expect({ items, pages }).toEqual({ items: 60 * 21, pages: 13 });
+    });
+
     test('D14: while a conversation is parked nobody is told, for who is in it the store does not know', async () => {
       const { story } = under;
       const [ada, bob] = [story.user(), story.user()];

@@ -13,40 +13,40 @@ import {
   uuidIn,
   type Row,
 } from './sqlite-inbox-file.ts';
-import { pageText } from './sqlite-inbox-history.ts';
 import { seqUpTo } from './sqlite-inbox-places.ts';
 
-/** What an item takes of the room of a page beside its text: about as much as its frame. */
+/** So that the frames of a page fit where frames wait for a socket; in UTF-16 units. */
+const pageRoom = 524_288;
+/** What an item takes of it beside its text: about as much as its frame. */
 const itemSize = 200;
 const memberSize = 50;
 
 /** `MissedItem` without where it stands. */
 type Item = MissedItem extends infer One ? (One extends MissedItem ? Omit<One, 'place'> : never) : never;
 
-/** An item not read yet. Every event gives a user at most one, so no two have the same place. */
-interface Entry {
+/** The next item of one chat. Every event gives a user at most one, so no two have the same place. */
+interface Source {
   readonly place: number;
   readonly read: () => { readonly item: Item; readonly size: number };
+  /** What lies behind it, looked up only when it was taken. */
+  readonly rest: () => readonly Source[];
 }
 
-/** A conversation in which something happened after the place. */
-interface Candidate {
-  readonly row: Row;
-  /** The seqs of the messages sent since: after the first, up to the last. */
-  readonly known: number;
-  readonly seq: number;
-}
+const none = (): readonly Source[] => [];
 
-/** How many of each count fit into `total` together if none gets more. */
-export const fairShare = (counts: readonly number[], total: number): number => {
-  let left = total;
-  const rising = counts.toSorted((a, b) => a - b);
-  for (const [index, count] of rising.entries()) {
-    const share = Math.max(Math.floor(left / (rising.length - index)), 1);
-    if (count > share) return share;
-    left -= count;
+/** Places are looked up few at first, for of most chats a page takes few. */
+const firstLookUp = 2;
+const mostLookedUp = 256;
+
+/** Sources by falling places, so that the next one is the last. */
+const insert = (queue: Source[], source: Source): void => {
+  let [low, high] = [0, queue.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((queue[middle]?.place ?? 0) > source.place) low = middle + 1;
+    else high = middle;
   }
-  return Infinity;
+  queue.splice(low, 0, source);
 };
 
 export const missedQueries = (db: DatabaseSync) => {
@@ -109,7 +109,7 @@ export const missedQueries = (db: DatabaseSync) => {
       time: Math.max(0, ...times),
     };
   };
-  const messageIn = (type: 'sent' | 'changed', chat: Row, place: number): ReturnType<Entry['read']> => {
+  const messageIn = (type: 'sent' | 'changed', chat: Row, place: number): ReturnType<Source['read']> => {
     const row = messageAt.get(place);
     if (row === undefined) throw new Error('a message that was found is gone');
     const content = contentIn(row);
@@ -129,55 +129,77 @@ export const missedQueries = (db: DatabaseSync) => {
     return { item, size: itemSize + (content?.type === 'text' ? content.text.length : 0) };
   };
 
-  const candidatesOf = (user: number, after: number): readonly Candidate[] =>
-    changedChats.all(user, after).map((row) => {
-      const seq = numberIn(row, 'seq');
-      if (numberOrNull(row, 'role') === null) return { row, known: seq, seq };
-      const visibleFrom = numberIn(row, 'visible_from');
-      const joined = numberIn(row, 'joined_place') > after;
-      return { row, known: joined ? visibleFrom : lastSeqAt(numberIn(row, 'no'), visibleFrom, seq, after), seq };
-    });
-
-  /** What happened in a chat after a place, beside its messages. */
-  const aroundMessages = (row: Row, after: number): readonly Entry[] => {
-    const [memberPlace, marksPlace] = [numberIn(row, 'member_place'), numberIn(row, 'marks_place')];
-    if (numberOrNull(row, 'role') === null)
-      return [{ place: memberPlace, read: () => ({ item: endedIn(row), size: itemSize }) }];
-    const size = itemSize + memberSize * numberIn(row, 'members');
-    const [joined, described] = [numberIn(row, 'joined_place'), numberIn(row, 'described_place')];
-    const begun = joined > after ? joined : described;
-    return [
-      ...(begun > after ? [{ place: begun, read: () => ({ item: conversationIn(row), size }) }] : []),
-      ...(marksPlace > after ? [{ place: marksPlace, read: () => ({ item: marksIn(row), size }) }] : []),
-    ];
-  };
-
-  /** The places of the next messages of a chat, at most `most`. */
-  const nextSent = ({ row, known, seq }: Candidate, most: number): readonly number[] => {
+  /** The messages of a chat after a seq. */
+  const sentAfter = (chat: Row, known: number, lookUp = firstLookUp): readonly Source[] => {
+    const seq = numberIn(chat, 'seq');
     if (seq === known) return [];
-    // Of the last message the chat itself knows it, and mostly that is the only one.
-    if (seq === known + 1) return [numberIn(row, 'active_place')];
-    const found = sentPlaces.all(numberIn(row, 'no'), known + 1, Math.min(seq, known + most));
-    return found.map((message) => numberIn(message, 'place'));
+    // Of the last message the chat itself knows the place.
+    const places =
+      seq === known + 1
+        ? [numberIn(chat, 'active_place')]
+        : sentPlaces
+            .all(numberIn(chat, 'no'), known + 1, Math.min(seq, known + lookUp))
+            .map((row) => numberIn(row, 'place'));
+    const at = (index: number): readonly Source[] => {
+      const place = places[index];
+      if (place === undefined) return sentAfter(chat, known + index, Math.min(lookUp * 4, mostLookedUp));
+      return [{ place, read: () => messageIn('sent', chat, place), rest: () => at(index + 1) }];
+    };
+    return at(0);
   };
-  /** The next messages and changes of a chat, at most `most` of each, and up to which place these are all. */
-  const messagesOf = (candidate: Candidate, after: number, most: number): readonly [Entry[], number] => {
-    const { row, known, seq } = candidate;
-    const sent = nextSent(candidate, most);
-    const changed =
-      numberIn(row, 'changed_place') > after
-        ? changes.all(numberIn(row, 'no'), after, numberIn(row, 'visible_from'), most)
-        : [];
-    const entries = [
-      ...sent.map((place): Entry => ({ place, read: () => messageIn('sent', row, place) })),
-      ...changed.map((found): Entry => ({
-        place: numberIn(found, 'place'),
-        read: () => messageIn('changed', row, numberIn(found, 'message')),
-      })),
+
+  /** The last changes of its messages after a place. */
+  const changesAfter = (chat: Row, after: number, lookUp = firstLookUp): readonly Source[] => {
+    if (numberIn(chat, 'changed_place') <= after) return [];
+    const found = changes.all(numberIn(chat, 'no'), after, numberIn(chat, 'visible_from'), lookUp);
+    const at = (index: number): readonly Source[] => {
+      const row = found[index];
+      if (row === undefined) {
+        const last = found.at(-1);
+        if (last === undefined || found.length < lookUp) return [];
+        return changesAfter(chat, numberIn(last, 'place'), Math.min(lookUp * 4, mostLookedUp));
+      }
+      const message = numberIn(row, 'message');
+      return [
+        {
+          place: numberIn(row, 'place'),
+          read: () => messageIn('changed', chat, message),
+          rest: () => at(index + 1),
+        },
+      ];
+    };
+    return at(0);
+  };
+
+  const sourcesOf = (chat: Row, after: number): readonly Source[] => {
+    if (numberOrNull(chat, 'role') === null) {
+      const read = () => ({ item: endedIn(chat), size: itemSize });
+      return [{ place: numberIn(chat, 'member_place'), read, rest: none }];
+    }
+    const size = itemSize + memberSize * numberIn(chat, 'members');
+    const conversation = (place: number, rest: Source['rest']): Source => ({
+      place,
+      read: () => ({ item: conversationIn(chat), size }),
+      rest,
+    });
+    const marksAfter = (place: number): readonly Source[] => {
+      const at = numberIn(chat, 'marks_place');
+      return at > place ? [{ place: at, read: () => ({ item: marksIn(chat), size }), rest: none }] : [];
+    };
+    const [joined, described] = [numberIn(chat, 'joined_place'), numberIn(chat, 'described_place')];
+    const visibleFrom = numberIn(chat, 'visible_from');
+    // Whatever a new member sees of a chat comes after the joining.
+    if (joined > after) {
+      const rest = () => [...sentAfter(chat, visibleFrom), ...changesAfter(chat, joined), ...marksAfter(joined)];
+      return [conversation(joined, rest)];
+    }
+    const known = lastSeqAt(numberIn(chat, 'no'), visibleFrom, numberIn(chat, 'seq'), after);
+    return [
+      ...(described > after ? [conversation(described, none)] : []),
+      ...sentAfter(chat, known),
+      ...changesAfter(chat, after),
+      ...marksAfter(after),
     ];
-    const sentUpTo = seq - known > most ? (sent.at(-1) ?? 0) : Infinity;
-    const changedUpTo = changed.length === most ? numberIn(changed.at(-1) ?? {}, 'place') : Infinity;
-    return [entries, Math.min(sentUpTo, changedUpTo)];
   };
 
   return {
@@ -188,36 +210,24 @@ export const missedQueries = (db: DatabaseSync) => {
       const by = asker(user);
       if (by === undefined || applied <= after) return { items: [], through: Math.max(after, applied), isLast: true };
 
-      const candidates = candidatesOf(by.no, after);
-      const most = Math.min(
-        fairShare(
-          candidates.map(({ known, seq }) => seq - known),
-          limit,
-        ),
-        limit,
-      );
-      const entries: Entry[] = [];
-      let upTo = Infinity;
-      for (const candidate of candidates) {
-        entries.push(...aroundMessages(candidate.row, after));
-        if (numberOrNull(candidate.row, 'role') === null) continue;
-        const [found, foundUpTo] = messagesOf(candidate, after, most);
-        entries.push(...found);
-        upTo = Math.min(upTo, foundUpTo);
-      }
-      const due = entries.filter(({ place }) => place <= upTo).toSorted((a, b) => a.place - b.place);
+      const queue = changedChats
+        .all(by.no, after)
+        .flatMap((chat) => sourcesOf(chat, after))
+        .toSorted((a, b) => b.place - a.place);
       const items: MissedItem[] = [];
-      let room = pageText;
+      let room = pageRoom;
       let through = after;
-      for (const { place, read } of due) {
+      for (let source = queue.pop(); source !== undefined; source = queue.pop()) {
         if (items.length === limit) return { items, through, isLast: false };
+        const { place, read, rest } = source;
         const { item, size } = read();
         room -= size;
         if (room < 0 && items.length > 0) return { items, through, isLast: false };
         items.push({ ...item, place });
         through = place;
+        for (const next of rest()) insert(queue, next);
       }
-      return upTo === Infinity ? { items, through: applied, isLast: true } : { items, through: upTo, isLast: false };
+      return { items, through: applied, isLast: true };
     },
   };
 };

@@ -40,6 +40,8 @@ const eventsAtOnce = 100;
  * that was changed a hundred times comes what it says now. The answer is the place from which the log goes on: how far the
  * inbox had come, or how far it answered. A page is one state of the inbox and says its place; what the log brings after
  * the last one is therefore newer than all of it.
+ *
+ * Holds one page at most, and none while it waits for a socket that does not keep up.
  */
 export const giveMissed = async (
   place: number,
@@ -47,33 +49,42 @@ export const giveMissed = async (
   deps: GiveMissedDeps,
   signal: AbortSignal,
 ): Promise<number> => {
-  let given = place;
-  const give = async (frame: Buffer, sent: CommandId | undefined): Promise<void> => {
-    while (!session.offer(frame, sent)) {
-      session.reached(given, true);
+  const own = await ownFrames(place, session.userId, deps);
+  if (own === undefined) return place;
+  for (const frame of own) {
+    while (!session.offer(frame, undefined)) {
       await session.drained();
       signal.throwIfAborted();
     }
-  };
-  const own = await ownFrames(place, session.userId, deps);
-  if (own === undefined) return place;
-  for (const frame of own) await give(frame, undefined);
-  for (;;) {
+  }
+  for (let given = place; ;) {
+    await session.drained();
     signal.throwIfAborted();
     const missed = await ask(given, session.userId, deps);
     signal.throwIfAborted();
     if (missed === undefined) return given;
-    for (const item of missed.items) {
-      const made = missedFrame(item, session, deps.limits.receiptsMembers);
-      if (made !== undefined) await give(made.frame, made.sent);
-      given = item.place;
-      session.reached(given, false);
-    }
-    given = missed.through;
-    if (missed.isLast) return given;
-    // Others get their turn of the loop.
-    await new Promise((resolve) => setImmediate(resolve));
+    const stoppedAt = giveItems(given, missed, session, deps);
+    given = stoppedAt ?? missed.through;
+    if (stoppedAt === undefined && missed.isLast) return given;
+    session.reached(given, stoppedAt !== undefined);
   }
+};
+
+/** Undefined: all were given; else up to which place they were, for there is no room for the next. */
+const giveItems = (
+  from: number,
+  { items }: Missed,
+  session: BehindInbox,
+  { limits }: GiveMissedDeps,
+): number | undefined => {
+  let given = from;
+  for (const item of items) {
+    const made = missedFrame(item, session, limits.receiptsMembers);
+    if (made !== undefined && !session.offer(made.frame, made.sent)) return given;
+    given = item.place;
+    session.reached(given, false);
+  }
+  return undefined;
 };
 
 /** Undefined: the inbox cannot say it now. */
