@@ -1,6 +1,6 @@
 import type { EventLog } from '../event-log/event-log.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
-import { decodeCursor, encodeCursor, type LogPosition } from '../schemas/position.ts';
+import { decodeCursor } from '../schemas/position.ts';
 
 export type CursorPlace =
   { readonly ok: true; readonly place: number } | { readonly ok: false; readonly rejection: Rejection };
@@ -18,5 +18,3 @@ export const placeOfCursor = (cursor: string | undefined, eventLog: EventLog): C
   const located = eventLog.locateCursor(decoded);
   return located.where === 'known' ? { ok: true, place: located.place } : unusable;
 };
-
-export const cursorOf = ({ log, n }: LogPosition): string => encodeCursor(new Map([[log, n]]));

@@ -8,9 +8,10 @@ import { reject, type Rejection } from '../schemas/errors.ts';
 import { readRoutes, type ReadRoute } from '../schemas/http-reads.ts';
 import { userNamed, type RawCall } from '../schemas/http.ts';
 import type { Seq, UserId } from '../schemas/ids.ts';
+import { cursorAt } from '../schemas/position.ts';
 import { longestQuery } from '../schemas/search-query.ts';
 import type { ChatView } from '../schemas/views.ts';
-import { cursorOf, placeOfCursor } from './cursors.ts';
+import { placeOfCursor } from './cursors.ts';
 
 export interface ReadsDeps {
   readonly eventLog: EventLog;
@@ -84,7 +85,7 @@ const searchRefusals: Readonly<Record<SearchRefusal, string>> = {
 export const reads = ({ eventLog, inbox, search, progress, resolveUser }: ReadsDeps): readonly Read[] => {
   /** The end of a page of changes after `place`; a last page saw everything up to where the inbox was before it. */
   const nextOf = (place: number, page: { readonly isLast: boolean }, last: number | undefined, before: number) =>
-    cursorOf(eventLog.positionAt(page.isLast ? Math.max(place, before) : (last ?? place)));
+    cursorAt(eventLog.positionAt(page.isLast ? Math.max(place, before) : (last ?? place)));
   const inboxPlace = (): number => progress.inbox.applied()?.place ?? 0;
 
   return [
@@ -158,7 +159,7 @@ export const reads = ({ eventLog, inbox, search, progress, resolveUser }: ReadsD
       });
       if (answer.outcome === 'refused') return refused(reject('invalid', searchRefusals[answer.why]));
       const { hits, nextCursor: next, complete, indexedThrough } = answer;
-      return ok({ hits, next, complete, indexedThrough: indexedThrough && cursorOf(indexedThrough) });
+      return ok({ hits, next, complete, indexedThrough: indexedThrough && cursorAt(indexedThrough) });
     }),
 
     read(readRoutes.profile, async ({ params: { user }, query: { issuer } }, caller) => {

@@ -1,3 +1,4 @@
+import { endedSessions } from '../domain/ended-sessions.ts';
 import type { UserId } from '../schemas/ids.ts';
 import type { PresenceEvent } from '../schemas/presence-events.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
@@ -20,29 +21,10 @@ export const followPresence = (keeper: PresenceKeeper, subscriptions: PresenceSu
     subscriptions.changed(user, event, version, place);
   },
   accountChanged(user, event, place) {
-    switch (event.type) {
-      case 'user-blocked':
-      case 'user-unblocked':
-        subscriptions.blockChanged(user, event.blocked, place);
-        return;
-      case 'sessions-ended':
-        void keeper.ended(user, event.deviceId);
-        return;
-      case 'user-erased':
-        void keeper.ended(user, null);
-        return;
-      case 'user-disabled':
-        if (event.disabled) void keeper.ended(user, null);
-        return;
-      case 'user-registered':
-      case 'profile-changed':
-      case 'contact-saved':
-      case 'contact-removed':
-      case 'chat-settings-changed':
-        return;
-      default:
-        event satisfies never;
-    }
+    if (event.type === 'user-blocked' || event.type === 'user-unblocked')
+      subscriptions.blockChanged(user, event.blocked, place);
+    const ended = endedSessions(event);
+    if (ended !== undefined) void keeper.ended(user, ended);
   },
   left: (user, place) => subscriptions.left(user, place),
   missed: (place) => subscriptions.missed(place),

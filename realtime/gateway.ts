@@ -1,7 +1,7 @@
+import { endedSessions } from '../domain/ended-sessions.ts';
 import type { BlockList } from './block-list.ts';
 import type { UserId } from '../schemas/ids.ts';
-import type { UserEvent } from '../schemas/user-events.ts';
-import { encodeCursor, type LogPosition } from '../schemas/position.ts';
+import { cursorAt, type LogPosition } from '../schemas/position.ts';
 import type { AccountDelivery, BusMessage, Delivery, FrameDelivery, RoutedBatch, Typed } from './bus.ts';
 import type { LazyFrame } from './lazy-frame.ts';
 import type { FollowPresence } from './follow-presence.ts';
@@ -63,8 +63,7 @@ export class Gateway implements Feed {
   }
 
   get cursor(): string {
-    const { log, n } = this.#position;
-    return (this.#cursor ??= encodeCursor(new Map([[log, n]])));
+    return (this.#cursor ??= cursorAt(this.#position));
   }
 
   nothingAfter(place: number): boolean {
@@ -170,10 +169,10 @@ export class Gateway implements Feed {
     if (first === undefined) return;
     first.blocks.see(event, revision);
     if (frame !== undefined) for (const session of sessions) session.deliver(frame, place, undefined);
-    if (!endsSessions(event)) return;
-    const device = event.type === 'sessions-ended' ? event.deviceId : null;
+    const ended = endedSessions(event);
+    if (ended === undefined) return;
     for (const session of sessions) {
-      if (device === null || session.caller.deviceId === device) session.end('token_expired');
+      if (ended === null || session.caller.deviceId === ended) session.end('token_expired');
     }
   }
 }
@@ -182,6 +181,3 @@ const frameOf = ({ frame, whole, hidden }: FrameDelivery, user: UserId, blocks: 
   if (whole?.isFor === user) return whole.frame;
   return hidden !== undefined && blocks.hides(hidden.by) ? hidden.frame : frame;
 };
-
-const endsSessions = (event: UserEvent): boolean =>
-  event.type === 'sessions-ended' || event.type === 'user-erased' || (event.type === 'user-disabled' && event.disabled);

@@ -6,7 +6,7 @@ import type { Command } from '../schemas/commands.ts';
 import { closes, reject, type CloseName } from '../schemas/errors.ts';
 import type { ClientFrame, ServerFrame } from '../schemas/frames.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
-import { encodeCursor } from '../schemas/position.ts';
+import { cursorAt } from '../schemas/position.ts';
 import { answerPresence } from './answer-presence.ts';
 import { catchUp, type Behind } from './catch-up.ts';
 import type { BlockList } from './block-list.ts';
@@ -30,7 +30,7 @@ const bytesToSync = 16 * 1_024;
 const secondsWithoutProgress = 30;
 const secondsToClose = 3;
 
-type Feed = 'not-asked' | 'behind' | 'blocked' | 'live';
+type Stage = 'not-asked' | 'behind' | 'blocked' | 'live';
 
 /** One socket: its user's commands in, what the user may see out. */
 export class Session implements Behind, PresenceViewer {
@@ -45,7 +45,7 @@ export class Session implements Behind, PresenceViewer {
   /** Spreads over a minute what every session does once a minute. */
   readonly #second: number;
   #expiresAt: number;
-  #feed: Feed = 'not-asked';
+  #stage: Stage = 'not-asked';
   #catchingUp: AbortController | undefined;
   /** Everything of the log up to here is queued or not for this user; kept up to date by the router while live. */
   #place = 0;
@@ -103,7 +103,7 @@ export class Session implements Behind, PresenceViewer {
 
   /** From the router, in the order of the log. */
   deliver(frame: Buffer, place: number, sent: CommandId | undefined): void {
-    if (this.#feed !== 'live' || place <= this.#place) return;
+    if (this.#stage !== 'live' || place <= this.#place) return;
     if (this.offer(frame, sent)) this.#place = place;
     // Everything before this event is queued: from it on the session pulls for itself until it has caught up again.
     else void this.#follow((signal) => this.#pull(place - 1, signal));
@@ -111,7 +111,7 @@ export class Session implements Behind, PresenceViewer {
 
   /** The gateway misses what lies after `place`: the session pulls it for itself, after a while. */
   pullFrom(place: number, afterMs: number): void {
-    if (this.#feed === 'live') void this.#follow((signal) => this.#pull(place, signal, afterMs));
+    if (this.#stage === 'live') void this.#follow((signal) => this.#pull(place, signal, afterMs));
   }
 
   offer(frame: Buffer, sent: CommandId | undefined): boolean {
@@ -140,8 +140,7 @@ export class Session implements Behind, PresenceViewer {
   }
 
   #cursorAt(place: number): string {
-    const { log, n } = this.#deps.eventLog.positionAt(place);
-    return encodeCursor(new Map([[log, n]]));
+    return cursorAt(this.#deps.eventLog.positionAt(place));
   }
 
   /** Once a second; `second` counts them for all sessions. */
@@ -167,9 +166,9 @@ export class Session implements Behind, PresenceViewer {
       return;
     }
     if (due === 'ping') this.#ws.ping();
-    if (this.#feed === 'live' && this.#deps.feed.stopped === undefined) {
+    if (this.#stage === 'live' && this.#deps.feed.stopped === undefined) {
       this.#syncOnTime(mine % secondsBetween.idleSynced === 0);
-    } else if (this.#feed !== 'not-asked') this.#sayWaiting();
+    } else if (this.#stage !== 'not-asked') this.#sayWaiting();
   }
 
   /** Commands that come from now on are refused as `draining`. */
@@ -196,7 +195,7 @@ export class Session implements Behind, PresenceViewer {
 
   /** Ends what the session has under way in this process; its socket is gone or about to go. */
   stop(): void {
-    this.#feed = 'not-asked';
+    this.#stage = 'not-asked';
     this.#catchingUp?.abort();
     this.#catchingUp = undefined;
   }
@@ -265,7 +264,7 @@ export class Session implements Behind, PresenceViewer {
 
   /** Only while live: then it is known whom the user blocks. */
   showTyping(by: UserId, conversationId: ConversationId, frame: Buffer): void {
-    if (this.#feed === 'live' && !this.blocks.hides(by)) this.#outbox.pushFleeting(by + conversationId, frame);
+    if (this.#stage === 'live' && !this.blocks.hides(by)) this.#outbox.pushFleeting(by + conversationId, frame);
   }
 
   async #subscribe(users: readonly UserId[]): Promise<void> {
@@ -296,13 +295,13 @@ export class Session implements Behind, PresenceViewer {
     await this.blocks.load();
     const reached = await catchUp(place, this, this.#deps, signal);
     signal.throwIfAborted();
-    if (reached === 'blocked') this.#feed = 'blocked';
+    if (reached === 'blocked') this.#stage = 'blocked';
   }
 
   /** Puts the session behind, whatever it was before, until `catchingUp` brings it to the router's place. */
   async #follow(catchingUp: (signal: AbortSignal) => Promise<void>): Promise<void> {
     this.stop();
-    this.#feed = 'behind';
+    this.#stage = 'behind';
     this.#secondsBehind = 0;
     this.#syncedPlace = -1;
     this.#partSyncDue = false;
@@ -318,7 +317,7 @@ export class Session implements Behind, PresenceViewer {
 
   #goLive(place: number, cursor: string): void {
     this.#catchingUp = undefined;
-    this.#feed = 'live';
+    this.#stage = 'live';
     this.#place = place;
     this.#sync(place, cursor);
   }
@@ -329,7 +328,7 @@ export class Session implements Behind, PresenceViewer {
     if (this.#syncDue) return;
     this.#syncedPlace = place;
     this.#bytesSinceSynced = 0;
-    this.#push({ type: 'synced', cursor, caughtUp: this.#feed === 'live' });
+    this.#push({ type: 'synced', cursor, caughtUp: this.#stage === 'live' });
   }
 
   #syncOnTime(isIdleTurn: boolean): void {
@@ -341,7 +340,7 @@ export class Session implements Behind, PresenceViewer {
     this.#partSyncDue = true;
     this.#secondsBehind++;
     if (this.#secondsBehind % secondsBetween.waiting !== 0 || this.#outbox.full) return;
-    this.#push({ type: 'waiting', for: this.#feed === 'behind' ? 'catch-up' : 'log' });
+    this.#push({ type: 'waiting', for: this.#stage === 'behind' ? 'catch-up' : 'log' });
   }
 
   #hear(): void {

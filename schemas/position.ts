@@ -45,6 +45,9 @@ const decodePositions = (text: string): Cursor | undefined => {
 /** The opaque form clients store. */
 export const encodeCursor = (cursor: Cursor): string => `${version}.${encodePositions(cursor)}`;
 
+/** The cursor of whoever has everything up to a position. */
+export const cursorAt = ({ log, n }: LogPosition): string => encodeCursor(new Map([[log, n]]));
+
 /** `undefined` for anything that `encodeCursor` did not make. */
 export const decodeCursor = (text: string): Cursor | undefined =>
   text.startsWith(`${version}.`) ? decodePositions(text.slice(version.length + 1)) : undefined;
