@@ -1,7 +1,7 @@
 import type { ConversationKind, Role } from '../schemas/conversation-events.ts';
 import type { CommandId, Seq, UserId } from '../schemas/ids.ts';
 import type { Conversation, FirstAnswer } from './conversation.ts';
-import { freshOf, withFresh, type IdWindow } from './id-window.ts';
+import { partsOf, windowOf, type IdWindow, type WindowParts } from './id-window.ts';
 
 /** Raise it whenever the form below or what `evolve` makes of an event changes: older snapshots are then ignored. */
 export const conversationCodeVersion = 1;
@@ -17,15 +17,7 @@ interface SnapshotForm {
   readonly window: WindowForm;
 }
 
-interface WindowForm {
-  readonly size: number;
-  readonly arrivals: number;
-  readonly idTimeMax: number;
-  readonly droppedTimeMax: number;
-  readonly users: readonly UserId[];
-  readonly settled: readonly AnswerForm[];
-  readonly fresh: readonly AnswerForm[];
-}
+type WindowForm = WindowParts<AnswerForm> & { readonly users: readonly UserId[] };
 
 type AnswerForm = readonly [CommandId, byIndex: number, mac: string, seq: Seq | null, time: number, chain: string];
 
@@ -57,15 +49,15 @@ export const conversationFromSnapshot = (state: string): Conversation => {
 };
 
 const windowToForm = (window: IdWindow): WindowForm => {
-  const { size, arrivals, idTimeMax, droppedTimeMax, settled } = window;
+  const { settled, fresh, ...rest } = partsOf(window);
   const indexes = new Map<UserId, number>();
   const toForm = ({ id, by, mac, seq, time, chain }: FirstAnswer): AnswerForm => {
     const index = indexes.get(by) ?? indexes.size;
     indexes.set(by, index);
     return [id, index, mac, seq ?? null, time, chain];
   };
-  const forms = { settled: Array.from(settled.values(), toForm), fresh: freshOf(window).map(toForm) };
-  return { size, arrivals, idTimeMax, droppedTimeMax, users: [...indexes.keys()], ...forms };
+  const forms = { settled: settled.map(toForm), fresh: fresh.map(toForm) };
+  return { ...rest, users: [...indexes.keys()], ...forms };
 };
 
 const windowFromForm = ({ users, settled, fresh, ...rest }: WindowForm): IdWindow => {
@@ -74,6 +66,5 @@ const windowFromForm = ({ users, settled, fresh, ...rest }: WindowForm): IdWindo
     if (by === undefined) throw new Error('a snapshot names a user it does not list');
     return { id, by, mac, seq: seq ?? undefined, time, chain };
   };
-  const byId = new Map(settled.map(fromForm).map((answer) => [answer.id, answer]));
-  return withFresh({ ...rest, settled: byId }, fresh.map(fromForm));
+  return windowOf({ ...rest, settled: settled.map(fromForm), fresh: fresh.map(fromForm) });
 };

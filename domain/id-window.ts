@@ -59,25 +59,35 @@ const findFresh = <Answer extends Answered>({ fresh }: IdWindow<Answer>, id: Com
 };
 
 /** In order of arrival. */
-export const freshOf = <Answer extends Answered>({ fresh }: IdWindow<Answer>): Answer[] => {
+const freshOf = <Answer extends Answered>({ fresh }: IdWindow<Answer>): Answer[] => {
   const answers: Answer[] = [];
   for (let at = fresh; at !== undefined; at = at.before) answers.push(at.answer);
   return answers.reverse();
 };
 
+/** A window as a snapshot holds it, with its answers in order of arrival. */
+export type WindowParts<Answer> = Pick<IdWindow, 'size' | 'arrivals' | 'idTimeMax' | 'droppedTimeMax'> &
+  Readonly<Record<'settled' | 'fresh', readonly Answer[]>>;
+
+export const partsOf = <Answer extends Answered>(window: IdWindow<Answer>): WindowParts<Answer> => {
+  const { size, arrivals, idTimeMax, droppedTimeMax, settled } = window;
+  return { size, arrivals, idTimeMax, droppedTimeMax, settled: [...settled.values()], fresh: freshOf(window) };
+};
+
+export const windowOf = <Answer extends Answered>({
+  settled,
+  fresh,
+  ...rest
+}: WindowParts<Answer>): IdWindow<Answer> => ({
+  ...rest,
+  settled: new Map(settled.map((answer) => [answer.id, answer])),
+  fresh: fresh.reduce<Fresh<Answer> | undefined>(behind, undefined),
+});
+
 /** How many answers the window holds. */
 export const answersIn = ({ settled, fresh }: IdWindow<Answered>): number => settled.size + (fresh?.count ?? 0);
 
 export const lastArrived = ({ fresh }: IdWindow): FirstAnswer | undefined => fresh?.answer;
-
-/** Puts answers that were fresh, in order of arrival, into a window of settled ones. */
-export const withFresh = <Answer extends Answered>(
-  window: Omit<IdWindow<Answer>, 'fresh'>,
-  answers: readonly Answer[],
-): IdWindow<Answer> => ({
-  ...window,
-  fresh: answers.reduce<Fresh<Answer> | undefined>(behind, undefined),
-});
 
 const behind = <Answer>(before: Fresh<Answer> | undefined, answer: Answer): Fresh<Answer> => ({
   answer,

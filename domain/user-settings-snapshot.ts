@@ -1,5 +1,5 @@
 import type { ConversationId, UserId } from '../schemas/ids.ts';
-import { freshOf, withFresh, type IdWindow } from './id-window.ts';
+import { partsOf, windowOf, type WindowParts } from './id-window.ts';
 import type { ChatSettings, SavedAnswer, UserSettings } from './user-settings.ts';
 
 /** Raise it whenever the form below or what `evolveUserSettings` makes of an event changes. */
@@ -9,27 +9,17 @@ interface Form {
   readonly chats: readonly (readonly [ConversationId, ChatSettings])[];
   readonly blocked: readonly UserId[];
   readonly erased: boolean;
-  readonly window: Omit<IdWindow<SavedAnswer>, 'settled' | 'fresh'> &
-    Readonly<Record<'settled' | 'fresh', readonly SavedAnswer[]>>;
+  readonly window: WindowParts<SavedAnswer>;
 }
 
 /** The state for a `Snapshot` of `userSettingsCodeVersion`; it holds no personal data. */
 export const userSettingsToSnapshot = ({ chats, blocked, erased, window }: UserSettings): string => {
-  const { size, arrivals, idTimeMax, droppedTimeMax } = window;
-  const [settled, fresh] = [[...window.settled.values()], freshOf(window)];
-  const form: Form = {
-    chats: [...chats],
-    blocked: [...blocked],
-    erased,
-    window: { size, arrivals, idTimeMax, droppedTimeMax, settled, fresh },
-  };
+  const form: Form = { chats: [...chats], blocked: [...blocked], erased, window: partsOf(window) };
   return JSON.stringify(form);
 };
 
 /** For a state of `userSettingsCodeVersion` whose checksum is right: such a one was made above, as the type says. */
 export const userSettingsFromSnapshot = (state: string): UserSettings => {
   const { chats, blocked, erased, window } = JSON.parse(state) as Form;
-  const { fresh, ...rest } = window;
-  const settled = new Map(window.settled.map((answer) => [answer.id, answer]));
-  return { chats: new Map(chats), blocked: new Set(blocked), erased, window: withFresh({ ...rest, settled }, fresh) };
+  return { chats: new Map(chats), blocked: new Set(blocked), erased, window: windowOf(window) };
 };
