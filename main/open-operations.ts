@@ -2,7 +2,6 @@ import type { Clock } from '../command-side/clock.ts';
 import { randomPool } from '../command-side/random-pool.ts';
 import type { Warn } from '../command-side/warn.ts';
 import type { Configuration } from '../schemas/configuration.ts';
-import { findLastBackup } from './last-backup.ts';
 import { openErasures } from './open-erasures.ts';
 import { openInbox } from './open-inbox.ts';
 import { openSearch } from './open-search.ts';
@@ -23,5 +22,5 @@ export const openOperations = async (
   const { inboxVersions } = await openInbox(inbox, deps, stack);
   const { searchVersions } = await openSearch(search, deps, stack);
   const versions = { inbox: inboxVersions, search: searchVersions };
-  return { ...deps, data, issuer: tokens.issuer, erasures, versions, lastBackup: await findLastBackup(data, warn) };
+  return { ...deps, data, issuer: tokens.issuer, erasures, versions, backedUp: () => undefined };
 };

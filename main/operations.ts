@@ -11,7 +11,6 @@ import type { UserId } from '../schemas/ids.ts';
 import { firstIssue } from '../schemas/parse.ts';
 import { streamKind, type StreamName } from '../schemas/streams.ts';
 import { backUp, type BackedUp } from './back-up.ts';
-import type { LastBackup } from './last-backup.ts';
 import type { VersionsOperated } from './read-model-versions.ts';
 import { Refused } from './refused.ts';
 import { missingKeys } from './verify-keys.ts';
@@ -25,7 +24,8 @@ export interface OperationsDeps {
   readonly accounts: AccountsStore;
   readonly erasures: ErasureFollower;
   readonly versions: Readonly<Record<ModelName, VersionsOperated>>;
-  readonly lastBackup: LastBackup;
+  /** Called with the time of each backup that was made, in milliseconds. */
+  readonly backedUp: (time: number) => void;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
 }
@@ -76,10 +76,10 @@ export const operations = {
   }),
   backup: operation(
     z.strictObject({ directory: z.string().min(1) }),
-    async ({ data, accounts, clock, lastBackup }, { directory }): Promise<BackedUp> => {
-      const backedUp = await backUp({ data, accounts, clock, directory });
-      lastBackup.made(backedUp.time);
-      return backedUp;
+    async ({ data, accounts, clock, backedUp }, { directory }): Promise<BackedUp> => {
+      const made = await backUp({ data, accounts, clock, directory });
+      backedUp(made.time);
+      return made;
     },
   ),
 } as const;

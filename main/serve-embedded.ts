@@ -49,9 +49,9 @@ export const serveEmbedded = async (
   const { search, searchFollower, searchVersions } = await openSearch(configuration.search, deps, stack);
   const progress = { inbox: views.follower, search: searchFollower };
   const versions = { inbox: views.inboxVersions, search: searchVersions };
-  const lastBackup = await findLastBackup(data, warn);
+  const lastBackup = findLastBackup(data, warn);
   const { issuer } = configuration.tokens;
-  await openAdminSocket({ ...deps, data, issuer, erasures, versions, lastBackup }, stack);
+  await openAdminSocket({ ...deps, data, issuer, erasures, versions, backedUp: lastBackup.made }, stack);
   const queries = queryApi({
     ...deps,
     search,
