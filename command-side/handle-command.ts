@@ -3,7 +3,6 @@ import type { EventLog } from '../event-log/event-log.ts';
 import {
   commandIdOf,
   isUserCommand,
-  type AnnounceStatus,
   type Command,
   type ConversationCommand,
   type MarkCommand,
@@ -165,15 +164,12 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
     prepareSlowly(`user ${by}`, answer, () => preparedSetting(caller, command, resolve, answer), queue);
   };
 
-  const beginPresence = (by: UserId, { availability, text }: AnnounceStatus, answer: Answer): void => {
-    const command = { type: 'announce-status', availability, text } as const;
+  const beginPresence = (by: UserId, command: PresenceCommand, answer: Answer): void =>
     enqueue(presenceQueues, by, { by, command, bytes: statusBytes, answer }, 'presence');
-  };
 
   const sayPresence = (by: UserId, command: PresenceCommand): Promise<boolean> =>
     new Promise((resolve) => {
-      const answer = ({ ok }: CommandAnswer): void => resolve(ok);
-      if (drained === undefined) enqueue(presenceQueues, by, { by, command, bytes: statusBytes, answer }, 'presence');
+      if (drained === undefined) beginPresence(by, command, ({ ok }) => resolve(ok));
       else resolve(false);
     });
 
@@ -212,8 +208,10 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
         const answer = counted(command.type, resolve);
         try {
           if (command.type === 'mark') beginMark(caller, command, answer);
-          else if (command.type === 'announce-status') beginPresence(caller.userId, command, answer);
-          else if (isUserCommand(command)) beginSetting(caller, command, answer);
+          else if (command.type === 'announce-status') {
+            const { type, availability, text } = command;
+            beginPresence(caller.userId, { type, availability, text }, answer);
+          } else if (isUserCommand(command)) beginSetting(caller, command, answer);
           else beginConversation(caller, command, answer);
         } catch (error) {
           answer(faulted(error, 'a command could not be begun', { type: command.type }));
