@@ -12,6 +12,8 @@ export interface InboxErasing {
   isDue(): boolean;
   /** Takes about 5,000 messages away, inside the transaction of whoever calls. */
   slice(): void;
+  /** The transaction of a slice was rolled back: it begins anew. */
+  rolledBack(): void;
 }
 
 export const inboxErasing = (db: DatabaseSync): InboxErasing => {
@@ -47,6 +49,9 @@ export const inboxErasing = (db: DatabaseSync): InboxErasing => {
         // Looking through a bucket that holds little of it costs too.
         left -= Number(changes) + 50;
       }
+    },
+    rolledBack() {
+      user = undefined;
     },
   };
 };

@@ -78,7 +78,7 @@ const inOneTransaction = (work: () => void): void => {
 };
 
 /** What was erased goes from the file, then from the WAL, which holds it in older frames and is then empty. */
-const tidy = tidying(() => {
+const tidyStep = (): 'more' | 'later' | 'done' => {
   if (erasing.isDue()) {
     inOneTransaction(() => erasing.slice());
     walHoldsErased = true;
@@ -88,7 +88,8 @@ const tidy = tidying(() => {
   if (db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] !== 0) return 'later';
   walHoldsErased = false;
   return 'done';
-});
+};
+const tidy = tidying(tidyStep, () => erasing.rolledBack());
 
 /** An error that says nothing of the store: of this event alone. */
 class Poison extends Error {

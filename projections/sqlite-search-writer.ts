@@ -23,7 +23,10 @@ export interface SearchWriterCalls {
 const { path } = workerData as { path: string };
 const db = openSearchFile(path);
 const writer = searchWriter(db);
-const tidy = tidying(() => writer.tidy());
+const tidy = tidying(
+  () => writer.tidy(),
+  () => writer.rolledBack(),
+);
 
 serveCalls<SearchWriterCalls>({
   calls: {

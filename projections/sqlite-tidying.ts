@@ -13,9 +13,10 @@ const againMs = 100;
 
 /**
  * Repeats `step`, each time in a turn of the loop of its own, until it is `done`; after `later`, or an error, which the
- * next batch will meet too, not before a moment has passed.
+ * next batch will meet too, not before a moment has passed. `rolledBack` is told of an error: what the step wrote is not
+ * written.
  */
-export const tidying = (step: () => 'more' | 'later' | 'done'): Tidying => {
+export const tidying = (step: () => 'more' | 'later' | 'done', rolledBack: () => void): Tidying => {
   let timer: NodeJS.Timeout | undefined;
   let isIdleTimer = false;
 
@@ -33,6 +34,7 @@ export const tidying = (step: () => 'more' | 'later' | 'done'): Tidying => {
     try {
       return step();
     } catch {
+      rolledBack();
       return 'later';
     }
   };
