@@ -89,8 +89,18 @@ export class TestClient {
     clearTimeout(this.retry);
     const { socket } = this;
     if (socket === undefined) return;
+    socket.resume();
     socket.close(1000);
     await this.until(() => this.socket === undefined);
+  }
+
+  /** What a stuck device looks like: the connection stands, and nobody takes what comes. */
+  stopReading(): void {
+    this.socket?.pause();
+  }
+
+  readAgain(): void {
+    this.socket?.resume();
   }
 
   /** What a lost network looks like: no closing handshake. */
