@@ -29,6 +29,8 @@ export const projects = [
     name: 'live',
     include: ['**/*.live.test.ts'],
     exclude: never,
+    globalSetup: './tests/servers/start-servers.ts',
+    setupFiles: './tests/servers/skip-when-off.ts',
     fileParallelism: false,
     testTimeout: processTimeout,
     hookTimeout: processTimeout,
@@ -39,6 +41,6 @@ export const projects = [
 export default defineConfig({
   test: {
     reporters: ['default', './tests/closing-line-reporter.ts'],
-    projects: projects.map((test) => ({ test })),
+    projects: projects.map((test) => ({ test: { ...test, expect: { poll: { timeout } } } })),
   },
 });

@@ -109,7 +109,7 @@ test('C22: what an erased user wrote is nowhere on the disk; what others wrote s
   expect(JSON.stringify(again.frames)).toContain('wombats stay');
   expect(JSON.stringify(again.frames)).not.toContain('quokka');
 
-  await expect.poll(() => filesHolding(data, canaries), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => filesHolding(data, canaries)).toEqual([]);
   expect(await filesHolding(backups, canaries)).toEqual([]);
   const ledger = await readFile(join(backups, 'erased.json'), 'utf8');
   expect(ledger).toContain(ada.of('welcome')[0]?.userId);
