@@ -35,6 +35,9 @@ const clientLibraries: Readonly<Record<string, string>> = {
   ioredis: 'redis',
 };
 
+/** Adapters are named after them. */
+export const products: ReadonlySet<string> = new Set(Object.values(clientLibraries));
+
 /** What each of our folders may import of the others, ports aside. A folder not listed is free. */
 const allowedFolders: Readonly<Record<string, readonly string[]>> = {
   schemas: [],
@@ -59,7 +62,7 @@ const composing = new Set(['main', 'cli']);
 
 const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, file.indexOf('/')) : '');
 const productOf = (file: string): string | undefined =>
-  Object.values(clientLibraries).find((product) => posix.basename(file).startsWith(product));
+  [...products].find((product) => posix.basename(file).startsWith(product));
 const packageOf = (specifier: string): string =>
   specifier
     .split('/')

@@ -3,5 +3,5 @@ import { presenceLeasesContract, standingClock } from './presence-leases.contrac
 
 presenceLeasesContract('memory', async (leaseMs) => {
   const clock = standingClock();
-  return { leases: memoryPresenceLeases(leaseMs, clock), pass: clock.pass };
+  return { leases: memoryPresenceLeases(leaseMs, clock), pass: clock.pass, close: () => Promise.resolve() };
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../command-side/clock.ts';
 import { deviceId, userId, type UserId } from '../schemas/ids.ts';
 import type { PresenceLeases, PresentDevice } from './presence-leases.ts';
@@ -8,6 +8,7 @@ import type { PresenceLeases, PresentDevice } from './presence-leases.ts';
 export interface LeasesUnderTest {
   readonly leases: PresenceLeases;
   readonly pass: (milliseconds: number) => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export type NewLeases = (leaseMs: number) => Promise<LeasesUnderTest>;
@@ -29,12 +30,14 @@ export const presenceLeasesContract = (name: string, newLeases: NewLeases): void
   describe(`presence leases: ${name}`, () => {
     let leases: PresenceLeases;
     let pass: LeasesUnderTest['pass'];
+    let close: LeasesUnderTest['close'];
     let ada: UserId;
     let bob: UserId;
     beforeEach(async () => {
-      ({ leases, pass } = await newLeases(leaseMs));
+      ({ leases, pass, close } = await newLeases(leaseMs));
       [ada, bob] = [newUser(), newUser()];
     });
+    afterEach(() => close());
     const newUser = (): UserId => userId.parse(Buffer.from(randomBytes(16)).toString('base64url'));
     const device = (user: UserId, name = 'phone'): PresentDevice => ({ userId: user, deviceId: deviceId.parse(name) });
     const present = async (): Promise<UserId[]> => [...(await leases.present([ada, bob]))];

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join, matchesGlob } from 'node:path';
+import { basename, dirname, join, matchesGlob } from 'node:path';
 import { ESLint } from 'eslint';
 import tseslint from 'typescript-eslint';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { products } from '../eslint.imports.ts';
 import { projects } from '../vitest.config.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -35,6 +36,9 @@ describe('imports that cross the house', () => {
     ['projections/inbox.ts', 'cassandra-driver'],
     ['projections/search.ts', '@elastic/elasticsearch'],
     ['realtime/bus.ts', 'ioredis'],
+    ['realtime/memory-bus.ts', './redis-bus.ts'],
+    ['realtime/realtime.ts', './redis-presence-leases.ts'],
+    ['main/open-bus.ts', 'ioredis'],
     ['main/embedded.ts', 'node:sqlite'],
     ['event-log/follow.ts', './sqlite-event-log.ts'],
     ['event-log/sqlite-event-log.ts', './eventstoredb-event-log.ts'],
@@ -71,6 +75,9 @@ describe('imports that cross the house', () => {
     ['event-log/sqlite-event-log.ts', './sqlite-rows.ts'],
     ['event-log/eventstoredb-event-log.ts', '@eventstore/db-client'],
     ['event-log/codec.ts', '../command-side/accounts-store.ts'],
+    ['realtime/redis-bus.ts', './redis-connection.ts'],
+    ['realtime/redis-connection.ts', 'ioredis'],
+    ['main/open-bus.ts', '../realtime/redis-bus.ts'],
     ['projections/follow.ts', '../event-log/event-log.ts'],
     ['query-api/routes.ts', '../projections/inbox.ts'],
     ['realtime/session.ts', '../command-side/command-gateway.ts'],
@@ -166,6 +173,26 @@ describe('the tree', () => {
       ['live'],
       ['e2e'],
     ]);
+  });
+
+  test('has every adapter under the contract of its port', () => {
+    const contracts = files
+      .filter((file) => file.endsWith('.contract.ts'))
+      .filter((file) => files.includes(file.replace('.contract.ts', '.ts')));
+    const adapters = contracts.flatMap((contract) =>
+      ['memory', ...products]
+        .map((product) => join(dirname(contract), `${product}-${basename(contract, '.contract.ts')}.ts`))
+        .filter((file) => files.includes(file))
+        .map((adapter) => ({ adapter, contract })),
+    );
+    expect(adapters.length).toBeGreaterThan(4);
+    const untested = adapters.filter(({ adapter, contract }) => {
+      const tests = ['', '.live', '.stub'].map((kind) => adapter.replace(/\.ts$/, `${kind}.test.ts`));
+      return !tests
+        .filter((file) => files.includes(file))
+        .some((file) => readFileSync(join(root, file), 'utf8').includes(`from './${basename(contract)}'`));
+    });
+    expect(untested).toEqual([]);
   });
 
   test('lifts no rule of the house by a comment', () => {

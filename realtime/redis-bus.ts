@@ -1,0 +1,96 @@
+import { decodeBusMessage, encodeBusMessage } from './bus-wire.ts';
+import type { Bus, BusMessage, RoutedBatch } from './bus.ts';
+import { memoryBus } from './memory-bus.ts';
+import type { RedisConnection } from './redis-connection.ts';
+
+export interface RedisBusDeps {
+  readonly redis: Pick<RedisConnection, 'commands' | 'subscriber'>;
+  /** One for all processes over one log, and for nobody else. */
+  readonly channel: string;
+  /** Eight random bytes, of this process alone. */
+  readonly origin: Buffer;
+  /** Called for each message that did not reach Redis. */
+  readonly dropped: () => void;
+  readonly report: (error: unknown) => void;
+}
+
+export interface RedisBus extends Bus {
+  /** Whether it hears the other processes. */
+  isHearing(): boolean;
+  close(): void;
+}
+
+const originBytes = 8;
+const heartbeatMs = 1_000;
+/** More than this under way is a Redis that does not keep up. */
+const mostBytesUnderWay = 16 * 1_024 * 1_024;
+
+/**
+ * Within this process as memory is, so that nothing here waits for Redis or is missed when it is away; to other processes
+ * over one channel. Once a second it says again how far the last batch went: who missed that one sees the hole.
+ */
+export const redisBus = ({ redis, channel, origin, dropped, report }: RedisBusDeps): RedisBus => {
+  const { commands, subscriber } = redis;
+  const here = memoryBus(report);
+  let underWay = 0;
+  let isHearing = false;
+  let last: RoutedBatch | undefined;
+
+  const send = async (encoded: Buffer): Promise<void> => {
+    underWay += encoded.length;
+    try {
+      await commands.publish(channel, encoded);
+    } catch {
+      dropped();
+    } finally {
+      underWay -= encoded.length;
+    }
+  };
+  const tellOthers = (message: BusMessage): void => {
+    if (commands.status === 'ready' && underWay < mostBytesUnderWay)
+      void send(Buffer.concat([origin, encodeBusMessage(message)]));
+    else dropped();
+  };
+
+  const hear = (_channel: Buffer, published: Buffer): void => {
+    if (published.subarray(0, originBytes).equals(origin)) return;
+    // A copy: the frames in it outlive the buffer that the connection reads into.
+    const message = decodeBusMessage(Buffer.from(published.subarray(originBytes)));
+    if (message !== undefined) here.publish(message);
+  };
+  const subscribe = (): void => {
+    subscriber.subscribe(channel).then(
+      () => (isHearing = true),
+      // It is away again, and when it is back this is done again; or it refuses: a new connection asks again.
+      () => subscriber.disconnect(true),
+    );
+  };
+  const deaf = (): void => void (isHearing = false);
+  subscriber.on('messageBuffer', hear);
+  subscriber.on('ready', subscribe);
+  subscriber.on('close', deaf);
+  if (subscriber.status === 'ready') subscribe();
+
+  const beat = setInterval(() => {
+    if (last !== undefined) tellOthers({ ...last, from: last.through, deliveries: [] });
+    // Else a connection on which nothing comes and nothing goes may be dead for ever.
+    if (isHearing) subscriber.ping().catch(() => undefined);
+  }, heartbeatMs);
+  beat.unref();
+
+  return {
+    publish(message) {
+      here.publish(message);
+      if (message.is === 'batch') last = message;
+      tellOthers(message);
+    },
+    listen: (listener) => here.listen(listener),
+    isHearing: () => isHearing,
+    close() {
+      clearInterval(beat);
+      subscriber.off('messageBuffer', hear);
+      subscriber.off('ready', subscribe);
+      subscriber.off('close', deaf);
+    },
+  };
+};
