@@ -23,11 +23,12 @@ export const benchCeiling = async ({ quick, beside }: BenchOptions): Promise<obj
       own.push(await driveCeiling(cell, duration));
       if (other !== undefined) others.push(await driveCeiling(cell, duration, other));
     }
+    const run = { window: cell.window, ...medianRun(own) };
     const result =
       others.length === 0
-        ? medianRun(own)
+        ? run
         : {
-            ...medianRun(own),
+            ...run,
             beside_per_s: median(others.map((run) => run.delivered_per_s)),
             ratio_to_beside: median(
               own.map((run, round) => run.delivered_per_s / (others[round]?.delivered_per_s ?? 0)),

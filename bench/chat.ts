@@ -30,7 +30,7 @@ const driveParley = async ({ clients: count, window }: Cell, duration: Duration)
   const { port, data, server } = parley;
   try {
     const clients = await openPairs(port, count);
-    const result = await drive({ protocol: 'parley', port, clients, window, ...duration });
+    const result = await drive({ protocol: 'parley', port, clients, load: { window }, ...duration });
     const lag = await lagOf(port);
     await caughtUp(port);
     await server.end('SIGTERM');
@@ -62,6 +62,7 @@ export const benchChat = async ({ quick }: BenchOptions): Promise<object> => {
       runs.push(await driveParley(cell, duration));
     }
     results.push({
+      window: cell.window,
       ...medianRun(runs),
       // Every run's faults count, not only those of the median.
       lost: sum(runs, (run) => run.lost),

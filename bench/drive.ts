@@ -45,7 +45,7 @@ export const driveCeiling = async (
   try {
     const port = await listeningPort(server.stdout);
     const peers = Array.from({ length: clients }, () => ({ token: '', conversationId: '' }));
-    return await drive({ protocol: 'ceiling', port, clients: peers, window, ...duration });
+    return await drive({ protocol: 'ceiling', port, clients: peers, load: { window }, ...duration });
   } finally {
     server.kill('SIGKILL');
     await ended;

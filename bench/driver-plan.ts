@@ -4,11 +4,13 @@ export interface DriverPlan {
   readonly port: number;
   /** Clients in pairs: 0 writes to 1 and 1 to 0, 2 to 3 … */
   readonly clients: readonly DriverClient[];
-  /** Messages every client keeps under way. */
-  readonly window: number;
+  readonly load: DriverLoad;
   readonly warmUpSeconds: number;
   readonly seconds: number;
 }
+
+/** Messages that every client keeps under way, or how many a second all together begin, one client after the other. */
+export type DriverLoad = { readonly window: number } | { readonly perSecond: number };
 
 export interface DriverClient {
   readonly token: string;
@@ -17,7 +19,6 @@ export interface DriverClient {
 
 export interface DriverResult {
   readonly clients: number;
-  readonly window: number;
   readonly delivered_per_s: number;
   readonly accepted_per_s: number;
   /** With those of the warm-up. */

@@ -1,7 +1,7 @@
 /**
- * A closed loop over sockets, as a process of its own so that the server's event loop is not the driver's: every client
- * keeps `window` messages of 200 bytes under way, and a delivery to its peer releases its next. Reads a `DriverPlan`
- * from stdin and prints a `DriverResult`.
+ * Clients in pairs that send each other 200 bytes, as a process of its own so that the server's event loop is not the
+ * driver's. With a window it is a closed loop: a delivery releases the sender's next message. Reads a `DriverPlan` from
+ * stdin and prints a `DriverResult`.
  */
 import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as after } from 'node:timers/promises';
@@ -33,6 +33,17 @@ const refused = (why: string): never => {
 };
 
 const clients: Client[] = [];
+const isClosedLoop = 'window' in plan.load;
+
+const pace = (perSecond: number): NodeJS.Timeout => {
+  const begunAt = performance.now();
+  let begun = 0;
+  return setInterval(() => {
+    for (const due = ((performance.now() - begunAt) * perSecond) / 1_000; begun < due; begun++) {
+      clients[begun % clients.length]?.send();
+    }
+  }, 1);
+};
 
 const open = (index: number): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -68,7 +79,7 @@ const open = (index: number): Promise<void> =>
         count.delivered++;
         latencies.push(performance.now() - sentAt);
       }
-      sender.send();
+      if (isClosedLoop) sender.send();
       if (!sending && count.arrived === count.sent) drained();
     };
     socket.on('message', (data: RawData) => {
@@ -100,7 +111,9 @@ for (let from = 0; from < plan.clients.length; from += openAtOnce) {
   await Promise.all(indices.map(open));
 }
 
-for (const { send } of clients) for (let k = 0; k < plan.window; k++) send();
+let pacing: NodeJS.Timeout | undefined;
+if ('window' in plan.load) for (const { send } of clients) for (let k = 0; k < plan.load.window; k++) send();
+else pacing = pace(plan.load.perSecond);
 await after(plan.warmUpSeconds * 1_000);
 const cpuBefore = process.cpuUsage();
 const from = performance.now();
@@ -111,6 +124,7 @@ const seconds = (performance.now() - from) / 1_000;
 const cpu = process.cpuUsage(cpuBefore);
 
 sending = false;
+clearInterval(pacing);
 if (count.arrived < count.sent) {
   await Promise.race([
     new Promise<void>((resolve) => (drained = resolve)),
@@ -123,7 +137,6 @@ const quantile = (q: number): number =>
   Number((latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0).toFixed(1));
 const result: DriverResult = {
   clients: plan.clients.length,
-  window: plan.window,
   delivered_per_s: Math.round(count.delivered / seconds),
   accepted_per_s: Math.round(count.accepted / seconds),
   sent: count.sent,
