@@ -53,7 +53,7 @@ const firstSync = (port: number, device: string): Promise<Sync> =>
     const socket = connect(port, device);
     let [frames, bytes] = [0, 0];
     socket.once('error', reject);
-    socket.once('open', () => socket.send('{"type":"resume","cursor":null}'));
+    socket.once('open', () => socket.send('{"type":"first-sync","after":null}'));
     socket.on('message', (data: RawData) => {
       frames++;
       bytes += (data as Buffer).length;

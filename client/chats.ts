@@ -15,6 +15,7 @@ const nothingRead = {
   counted: { unread: 0, to: 0 },
 } as const;
 const usualSettings = { mutedUntil: 0, pinned: false, archivedAt: null, incomplete: false } as const;
+const noMembers = { members: [], membersKnown: false } as const;
 
 const noMarks = { delivered: 0, read: 0 };
 
@@ -33,14 +34,14 @@ export const chatFrom = (record: ChatRecord): Chat => ({
 export const chatOf = (core: Core, conversationId: string): Chat => {
   const known = core.state.chats.get(conversationId);
   if (known !== undefined) return known;
-  const what = { conversationId, kind: 'group', name: null, members: [] } as const;
+  const what = { conversationId, kind: 'group', name: null, ...noMembers } as const;
   const chat = chatFrom({ ...what, ...notHeardOf, ...nothingRead, ...usualSettings });
   core.state.chats.set(conversationId, chat);
   storeChat(core, chat, {});
   return chat;
 };
 
-const newMember = (userId: string, role: Member['role'], visibleFrom: number): Member => ({
+export const newMember = (userId: string, role: Member['role'], visibleFrom: number): Member => ({
   ...{ userId, role, visibleFrom },
   ...{ delivered: 0, read: 0, deliveredAt: null, readAt: null },
 });
@@ -58,7 +59,7 @@ export const takeConversation = (core: Core, frame: ServerFrameOf<'conversation'
   });
   const through = Math.max(record.through, visibleFrom);
   const activeAt = Math.max(record.activeAt, time);
-  storeChat(core, chat, { kind, name, version, visibleFrom, members, seq, through, activeAt });
+  storeChat(core, chat, { kind, name, version, visibleFrom, members, membersKnown: true, seq, through, activeAt });
   core.touched.add(frame.conversationId);
 };
 
@@ -94,7 +95,9 @@ const takeLateIntroduction = (core: Core, chat: Chat, userId: string): void => {
   storeChat(core, chat, { members: members.map(sees) });
 };
 
+/** Where nobody is known yet, one more would look like all there are. */
 const membersAfter = ({ members, through }: ChatRecord, frame: MembersFrame, gone?: string): readonly Member[] => {
+  if (members.length === 0) return members;
   if (frame.type === 'member-added') return [...members, newMember(frame.userId, frame.role, through)];
   if (frame.type !== 'role-changed') return members.filter(({ userId }) => userId !== gone);
   return members.map((member) => (member.userId === frame.userId ? { ...member, role: frame.role } : member));
@@ -152,7 +155,7 @@ export const takeMembers = (core: Core, conversationId: string, views: readonly 
     const known = before.get(view.userId);
     return known === undefined || view.delivered >= known.delivered ? view : { ...view, ...marksOf(known) };
   });
-  storeChat(core, chat, { members });
+  storeChat(core, chat, { members, membersKnown: true });
   core.touched.add(conversationId);
 };
 
@@ -182,7 +185,7 @@ const readUpTo = ({ read, wantedRead, ownSeq, visibleFrom }: ChatRecord): number
 
 /** All messages that may not be read are held, so that the count is ours. */
 const isCovered = ({ held, record }: Chat): boolean =>
-  readUpTo(record) >= record.through || (held[0]?.seq ?? Infinity) <= readUpTo(record) + 1;
+  record.through >= 0 && (readUpTo(record) >= record.through || (held[0]?.seq ?? Infinity) <= readUpTo(record) + 1);
 
 export const unreadOf = (chat: Chat): number => {
   const { record, held } = chat;

@@ -41,6 +41,7 @@ export interface Chat {
   readonly conversationId: string;
   readonly kind: ConversationKind;
   readonly name: string | null;
+  /** Empty while it is not known yet: of a group that a new device has not opened. `history` and `members` ask for it. */
   readonly members: readonly { readonly userId: string; readonly role: Role }[];
   readonly lastMessage: Message | null;
   readonly activeAt: number;
@@ -289,9 +290,12 @@ export class Client {
     this.#engine.dispatch({ type: 'mark-read', conversationId, seq });
   }
 
-  /** A page of history; without a place to begin, the newest. */
+  /** A page of history; without a place to begin, the newest. With the first one the members are asked for. */
   async history(conversationId: string, options: HistoryOptions = {}): Promise<Page> {
-    const page = await this.#engine.rest<Page>(`/v1/conversations/${conversationId}/messages`, { ...options });
+    const path = `/v1/conversations/${conversationId}/messages`;
+    const isKnown = this.#engine.core.state.chats.get(conversationId)?.record.membersKnown ?? true;
+    const members = isKnown ? undefined : this.members(conversationId);
+    const [page] = await Promise.all([this.#engine.rest<Page>(path, { ...options }), members]);
     this.#engine.dispatch({ type: 'history', conversationId, messages: page.messages });
     return page;
   }

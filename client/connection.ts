@@ -110,11 +110,13 @@ export const welcomed = (core: Core, frame: ServerFrameOf<'welcome'>, { now }: M
   open(core, connection.number, now);
 };
 
-/** Everything after our cursor, please. */
+/** Everything after our cursor, please; without one, what a device shows first. */
 export const open = (core: Core, number: number, now: number): void => {
-  const { cursor } = core.state.account;
+  const { cursor, chatsAsOf } = core.state.account;
   core.state.connection = { phase: 'open', number, heardAt: now, pinged: false, caughtUp: false };
-  core.effects.push({ type: 'transmit', number, frame: { type: 'resume', cursor } });
+  const frame =
+    cursor === null ? ({ type: 'first-sync', after: chatsAsOf } as const) : ({ type: 'resume', cursor } as const);
+  core.effects.push({ type: 'transmit', number, frame });
   emit(core, 'connection', { status: 'catching-up' });
 };
 

@@ -67,11 +67,16 @@ class Shown {
   }
 }
 
-const run = (happenings: readonly Happening[]) => {
+/** A device is up to date when it begins, or in its first sync: as the read models have it, or from the log without them. */
+type Start = 'settled' | 'first sync' | 'first sync from the log';
+
+const run = ({ start, happenings }: { readonly start: Start; readonly happenings: readonly Happening[] }) => {
   const server = new SimulatedServer();
+  server.readsChats = start !== 'first sync from the log';
   const client = new SimulatedClient(server);
   const said: Said[] = [];
-  client.settle();
+  if (start === 'settled') client.settle();
+  else for (const id of [...talks, ...talks]) server.say(id, 'before');
   client.told = [];
   let shown = new Shown(client);
   let count = 0;
@@ -123,12 +128,15 @@ const textsOf = (messages: readonly { readonly content: unknown }[]): unknown[] 
   messages.map(({ content }) => content);
 
 describe('whatever is cut, lost, doubled, late or killed', () => {
-  const happenings = fc.array(event, { minLength: 10, maxLength: 150, size: 'max' });
+  const scene = fc.record({
+    start: fc.constantFrom<Start>('settled', 'first sync', 'first sync from the log'),
+    happenings: fc.array(event, { minLength: 10, maxLength: 150, size: 'max' }),
+  });
   const runs = { numRuns: 200 };
 
   test('C1, C2, I3: every message is shown once, in its order, and as it is now', () => {
     fc.assert(
-      fc.property(happenings, (given) => {
+      fc.property(scene, (given) => {
         const { server, client, shown } = run(given);
         for (const id of talks) {
           const now = server.views(id, 0);
@@ -146,7 +154,7 @@ describe('whatever is cut, lost, doubled, late or killed', () => {
 
   test('C10, C12, I2: what was said is stored once, in the order it was said, or is shown as refused', () => {
     fc.assert(
-      fc.property(happenings, (given) => {
+      fc.property(scene, (given) => {
         const { server, client, said } = run(given);
         const failed = [...client.core.state.failed.values()].map(({ draft }) => draft);
         for (const id of talks) {
@@ -164,7 +172,7 @@ describe('whatever is cut, lost, doubled, late or killed', () => {
   test('I8: what others wrote is confirmed in the end, and no state and no version ever goes back', () => {
     const order = ['sending', 'sent', 'delivered', 'read', 'failed'];
     fc.assert(
-      fc.property(happenings, (given) => {
+      fc.property(scene, (given) => {
         const { server, client } = run(given);
         for (const id of talks) {
           const theirs = server.messages(id).filter(({ by }) => by !== me);

@@ -1,7 +1,7 @@
 import type { ClientFrameInput, ServerFrame, ServerFrameOf } from '../schemas/frames.ts';
 import { conversationId, commandId, userId, type CommandId, type ConversationId } from '../schemas/ids.ts';
 import { uuidV7 } from '../schemas/uuid-v7.ts';
-import type { ChatView, MessageView } from '../schemas/views.ts';
+import type { ChatView, MemberView, MessageView } from '../schemas/views.ts';
 
 export const me = userId.parse('MEMEMEMEMEMEMEMEMEMEMA');
 export const other = userId.parse('OTHEROTHEROTHEROTHEROA');
@@ -30,6 +30,8 @@ export class SimulatedServer {
   readonly refusals: Refusal[] = [];
   /** What was asked for that is kept nowhere. */
   readonly ephemeral: ClientFrameInput[] = [];
+  /** False: as if the read models were away, so that a first sync comes from the log. */
+  readsChats = true;
   /** The conversations whose settings were changed. */
   readonly settings: string[] = [];
   private ids = 0;
@@ -58,6 +60,22 @@ export class SimulatedServer {
         const plain = { state: 'shown', replyTo: null, editedAt: null, cut: false } as const;
         return { seq, messageId, by, time, ...plain, content: newest.content, version: newest.version };
       });
+  }
+
+  members(id: string): MemberView[] {
+    const at = (frame: Logged): frame is ServerFrameOf<'member-added'> =>
+      frame.type === 'member-added' && frame.conversationId === id;
+    return [me, other].map((user) => {
+      const added = this.log.findIndex((frame) => at(frame) && frame.userId === user);
+      const before = this.log.slice(0, Math.max(added, 0));
+      const visibleFrom = before.filter((frame) => frame.type === 'message' && frame.conversationId === id).length;
+      const moved = this.log.findLast(
+        (frame) => frame.type === 'receipts' && frame.conversationId === id && frame.marks[0]?.userId === user,
+      );
+      const marks = (moved?.type === 'receipts' && moved.marks[0]) || { delivered: 0, read: 0 };
+      const { delivered, read } = marks;
+      return { userId: user, role: 'admin', visibleFrom, delivered, read, deliveredAt: null, readAt: null };
+    });
   }
 
   chat(id: ConversationId, unread: number): ChatView {
@@ -113,12 +131,33 @@ export class SimulatedServer {
   receive(frame: ClientFrameInput): void {
     if (frame.type === 'typing' || frame.type === 'subscribe-presence') this.ephemeral.push(frame);
     else if (frame.type === 'resume') this.resume(Number(frame.cursor ?? 0));
-    else if (frame.type === 'send') this.decide(conversationId.parse(frame.conversationId), frame);
+    else if (frame.type === 'first-sync') {
+      if (this.readsChats) this.firstSync(Number(frame.after ?? 0));
+      else this.resume(0);
+    } else if (frame.type === 'send') this.decide(conversationId.parse(frame.conversationId), frame);
     else if (frame.type === 'change-chat-settings') {
       this.settings.push(frame.conversationId);
       const saved = { type: 'saved', commandId: commandId.parse(frame.commandId) } as const;
       this.answers.push({ ...saved, time: this.time, chain: '', readAfter: '' });
     } else if (frame.type === 'mark') this.mark(conversationId.parse(frame.conversationId), frame);
+  }
+
+  /** A page a chat, so that it can be cut in between. */
+  private firstSync(after: number): void {
+    const next = String(this.log.length);
+    const places = talks.map((id) => this.log.findLastIndex((frame) => frame.conversationId === id));
+    const changed = talks
+      .map((id, talk) => ({ id, place: (places[talk] ?? -1) + 1 }))
+      .filter(({ place }) => place > after);
+    for (const { id, place } of changed.toSorted((one, other) => one.place - other.place)) {
+      this.events.push({ type: 'changes', changes: [{ type: 'chat', chat: this.chat(id, 0) }], next: String(place) });
+    }
+    for (const id of talks) {
+      const messages = this.views(id, 0).slice(-50);
+      const members = this.members(id);
+      this.events.push({ type: 'history', conversationId: id, members, messages, isFirst: messages.length < 50 });
+    }
+    this.resume(Number(next));
   }
 
   private resume(from: number): void {

@@ -38,10 +38,15 @@ export interface ChatRecord {
   /** Of members, roles and name; -1: the conversation was not heard of yet. */
   readonly version: number;
   readonly members: readonly Member[];
+  /** Else the members of a group, and how far anybody has come, are to be asked for. */
+  readonly membersKnown: boolean;
   /** Of the newest message. */
   readonly seq: number;
   readonly visibleFrom: number;
-  /** Every message after `visibleFrom` and up to here was taken in, in order. */
+  /**
+   * Every message after `visibleFrom` and up to here was taken in, in order, or is history; -1: a first sync has yet to say
+   * where the conversation begins for us.
+   */
   readonly through: number;
   readonly activeAt: number;
   /** The newest message as the server showed it, perhaps only its beginning: for when none is held. */

@@ -33,22 +33,13 @@ import {
   watchAgain,
   watchRefused,
 } from './ephemeral.ts';
+import { beginWhereItStands, takeChanges, takeNewest, takeProfile } from './first-sync.ts';
 import { flushMarks, markRejected, marksWakeAt, takeMarked, takeReceipts, wantRead } from './marks.ts';
 import { messageOfFrame, messageOfView } from './messages.ts';
 import { complete, discard, enqueue, flushOutbox, outboxWakesAt, rejected } from './outbox.ts';
 import { flushReads, readDone, readFailed, readsWakeAt, requestRead, startRead } from './reads-due.ts';
 import type { Draft } from './state.ts';
-import {
-  changeMessage,
-  eraseAuthor,
-  fillHoles,
-  hideAuthor,
-  isWhole,
-  place,
-  showAuthor,
-  takeHistory,
-  takePage,
-} from './timeline.ts';
+import { changeMessage, fillHoles, hideAuthor, isWhole, place, showAuthor, takeHistory, takePage } from './timeline.ts';
 
 /** What happens to a client. */
 export type Input =
@@ -175,6 +166,13 @@ const takeFrame = (core: Core, frame: ServerFrame, moment: Moment): void => {
     case 'unblocked':
       if (isAccountNews(core, frame)) showAuthor(core, frame.userId);
       break;
+    case 'changes':
+      takeChanges(core, frame);
+      break;
+    case 'history':
+      if (frame.members !== null) takeMembers(core, frame.conversationId, frame.members);
+      takeNewest(core, frame.conversationId, frame.messages.map(messageOfView));
+      break;
     case 'synced':
       takeSynced(core, frame);
       break;
@@ -233,6 +231,7 @@ const takeOwnProfile = (core: Core, { displayName, statusText }: ServerFrameOf<'
 
 const takeSynced = (core: Core, { cursor, caughtUp }: ServerFrameOf<'synced'>): void => {
   const { state } = core;
+  beginWhereItStands(core);
   storeAccount(core, { ...state.account, cursor });
   if (!caughtUp || state.connection.phase !== 'open') return;
   const { connection } = state;
@@ -289,10 +288,7 @@ const takeAnswer = (core: Core, read: Read, result: ReadResult & { ok: true }, m
     readDone(core, read);
     if (read.name === 'chats') storeAccount(core, { ...core.state.account, chatsAsOf: read.asOf });
     for (const chat of result.chats) takeView(core, chat);
-    for (const profile of result.profiles) {
-      emit(core, 'profile', profile);
-      if (profile.erased) eraseAuthor(core, profile.userId);
-    }
+    for (const profile of result.profiles) takeProfile(core, profile);
     if (isLive(core)) fillHoles(core);
   } else if (result.name === 'messages' && read.name === 'messages') {
     const { conversationId, after } = read;

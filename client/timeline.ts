@@ -58,7 +58,7 @@ const isNewer = (one: Message, known: Message): boolean =>
   one.version > known.version || (one.version === known.version && known.state === 'hidden' && one.state === 'shown');
 
 /** Tells of every message that has no hole before it any more. */
-const advance = (core: Core, chat: Chat): void => {
+export const advance = (core: Core, chat: Chat): void => {
   const { state } = core;
   const { conversationId } = chat.record;
   let { through } = chat.record;

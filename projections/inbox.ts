@@ -3,6 +3,7 @@ import type { ConversationKind, Role } from '../schemas/conversation-events.ts';
 import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
 import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import type { Availability } from '../schemas/presence-events.ts';
+import type { ChangeView, ChatView } from '../schemas/views.ts';
 
 /**
  * What people read: their chats, the messages in them, who has them and who has read them. A read model, equal to a fold
@@ -316,6 +317,12 @@ export interface FoundCommand {
   /** Up to where the answer is certain. */
   readonly safe: number;
 }
+
+/** As it crosses the border: places stay inside. */
+export const chatShown = ({ place, ...chat }: Chat): ChatView => chat;
+
+export const changeShown = ({ place, ...change }: ChangeAt): ChangeView =>
+  change.type === 'chat' ? { type: 'chat', chat: chatShown(change.chat) } : change;
 
 export class BadCursor extends Error {
   override readonly name = 'BadCursor';

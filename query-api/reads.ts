@@ -1,6 +1,6 @@
 import type { Caller } from '../command-side/command-gateway.ts';
 import type { EventLog } from '../event-log/event-log.ts';
-import { BadCursor, type ChangeAt, type Chat, type Inbox, type PageFrom } from '../projections/inbox.ts';
+import { BadCursor, changeShown, chatShown, type Inbox, type PageFrom } from '../projections/inbox.ts';
 import type { Progress } from '../projections/progress.ts';
 import type { MessageSearch, SearchRefusal } from '../projections/search.ts';
 import type { UserRef } from '../schemas/commands.ts';
@@ -10,7 +10,6 @@ import { userNamed, type RawCall } from '../schemas/http.ts';
 import type { Seq, UserId } from '../schemas/ids.ts';
 import { cursorAt } from '../schemas/position.ts';
 import { longestQuery } from '../schemas/search-query.ts';
-import type { ChatView } from '../schemas/views.ts';
 import { placeOfCursor } from './cursors.ts';
 
 export interface ReadsDeps {
@@ -58,11 +57,6 @@ const noUser = refused(reject('user_not_found', 'no such user is registered'));
 const found = <T>(body: T | undefined, otherwise: Answered<never>): Answered<T> =>
   body === undefined ? otherwise : ok(body);
 
-const chatView = ({ place, ...chat }: Chat): ChatView => chat;
-
-const changeView = ({ place, ...change }: ChangeAt) =>
-  change.type === 'chat' ? { type: 'chat' as const, chat: chatView(change.chat) } : change;
-
 interface Where {
   readonly before?: Seq | undefined;
   readonly after?: Seq | undefined;
@@ -92,7 +86,7 @@ export const reads = ({ eventLog, inbox, search, progress, resolveUser }: ReadsD
     read(readRoutes.chats, async ({ query: { cursor, ...options } }, { userId }) => {
       try {
         const { chats, next, incomplete } = await inbox.chats(userId, { ...options, cursor: cursor ?? null });
-        return ok({ chats: chats.map(chatView), next, incomplete });
+        return ok({ chats: chats.map(chatShown), next, incomplete });
       } catch (error) {
         if (error instanceof BadCursor) return refused(reject('invalid', 'cursor: is not the `next` of a chat list'));
         throw error;
@@ -107,12 +101,12 @@ export const reads = ({ eventLog, inbox, search, progress, resolveUser }: ReadsD
       const before = inboxPlace();
       const page = await inbox.changesAfter(userId, from.place, limit);
       const { changes, through, isLast } = page;
-      return ok({ changes: changes.map(changeView), next: nextOf(from.place, page, through, before), isLast });
+      return ok({ changes: changes.map(changeShown), next: nextOf(from.place, page, through, before), isLast });
     }),
 
     read(readRoutes.chat, async ({ params }, { userId }) => {
       const chat = await inbox.chat(userId, params.conversationId);
-      return found(chat && chatView(chat), noConversation);
+      return found(chat && chatShown(chat), noConversation);
     }),
 
     read(readRoutes.messages, async ({ params, query: { limit, ...from } }, { userId }) =>

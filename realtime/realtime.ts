@@ -51,7 +51,10 @@ export interface RealtimeDeps {
   readonly leases: PresenceLeases;
   readonly bus: Bus;
   readonly presenceTimes: PresenceTimes;
-  readonly inbox: Pick<Inbox, 'missedAfter' | 'presence' | 'onlineAfter'>;
+  readonly inbox: Pick<
+    Inbox,
+    'missedAfter' | 'changesAfter' | 'chats' | 'messages' | 'members' | 'presence' | 'onlineAfter'
+  >;
   /** Of that inbox. */
   readonly progress: Pick<Progress, 'waitFor'>;
   readonly limits: Limits;

@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws';
 import type { Caller, CommandAnswer } from '../command-side/command-gateway.ts';
 import type { Command } from '../schemas/commands.ts';
 import { closes, reject, type CloseName } from '../schemas/errors.ts';
-import type { ClientFrame, ServerFrame } from '../schemas/frames.ts';
+import type { ClientFrame, ClientFrameOf, ServerFrame } from '../schemas/frames.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import { cursorAt } from '../schemas/position.ts';
 import { answerPresence } from './answer-presence.ts';
@@ -12,6 +12,7 @@ import { catchUp, type Behind } from './catch-up.ts';
 import type { BlockList } from './block-list.ts';
 import { Echoes } from './echoes.ts';
 import { answeredIdOf, doneFrame, encodeFrame, refusedFrame, rejectedFrame, type AnsweredId } from './encode-frame.ts';
+import { firstSync } from './first-sync.ts';
 import { Intake } from './intake.ts';
 import { Outbox } from './outbox.ts';
 import type { PresenceViewer } from './presence-subscriptions.ts';
@@ -80,8 +81,7 @@ export class Session implements Behind, PresenceViewer {
       if (isBinary || !Buffer.isBuffer(data)) this.end('not_text');
       else this.#receive(data);
     });
-    ws.on('ping', () => this.#hear());
-    ws.on('pong', () => this.#hear());
+    for (const sign of ['ping', 'pong']) ws.on(sign, () => this.#hear());
     this.#signsOfLife = new SignsOfLife(deps.presence, () => deps.keeper.heard(caller));
     deps.keeper.heard(caller);
     this.#outbox.push(welcomeFrame(caller, deps.clock.now(), deps.limits));
@@ -213,7 +213,7 @@ export class Session implements Behind, PresenceViewer {
   }
 
   #handle(frame: ClientFrame): void {
-    if (frame.type === 'resume') void this.#resume(frame.cursor);
+    if (frame.type === 'resume' || frame.type === 'first-sync') void this.#resume(frame);
     else if (frame.type === 'ping') this.#push({ type: 'pong', time: this.#deps.clock.now() });
     else if (frame.type === 'renew') void this.#renew(frame.token);
     else if (frame.type === 'typing') void this.#intake.count(this.#deps.typing.say(this.userId, frame.conversationId));
@@ -273,10 +273,10 @@ export class Session implements Behind, PresenceViewer {
     this.#intake.end();
   }
 
-  #resume(cursor: string | null): Promise<void> {
+  #resume(frame: ClientFrameOf<'resume' | 'first-sync'>): Promise<void> {
     this.#echoes.forgetAnswered();
     return this.#follow(async (signal) => {
-      const reads = Promise.all([startOf(cursor, this.userId, this.#deps.eventLog), this.blocks.load()]);
+      const reads = Promise.all([startOf(frame, this.userId, this.#deps.eventLog), this.blocks.load()]);
       const [start] = await this.#intake.count(reads);
       signal.throwIfAborted();
       // Who was erased while the handshake was under way had no session yet that the router could end.
@@ -284,6 +284,8 @@ export class Session implements Behind, PresenceViewer {
       else if ('reset' in start) {
         this.stop();
         this.#push({ type: 'reset', reason: start.reset });
+      } else if ('chatsAfter' in start) {
+        await this.#pull(await firstSync(start.chatsAfter, this, this.#deps, signal), signal);
       } else if (start.place > this.#deps.feed.place || this.#deps.feed.nothingAfter(start.place)) {
         this.goLive(start.place);
       } else await this.#pull(start.place, signal);

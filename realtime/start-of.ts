@@ -1,16 +1,28 @@
 import type { EventLog } from '../event-log/event-log.ts';
-import type { ServerFrameOf } from '../schemas/frames.ts';
+import type { ClientFrameOf, ServerFrameOf } from '../schemas/frames.ts';
 import type { UserId } from '../schemas/ids.ts';
 import { decodeCursor } from '../schemas/position.ts';
 import { userStream } from '../schemas/streams.ts';
 
 export type Start =
   /** Everything up to here is with the device. */
-  { readonly place: number } | { readonly reset: ServerFrameOf<'reset'>['reason'] };
+  | { readonly place: number }
+  /** Nothing is with it but the chats as they were here. */
+  | { readonly chatsAfter: number }
+  | { readonly reset: ServerFrameOf<'reset'>['reason'] };
 
-/** Where a resume begins. */
-export const startOf = async (cursor: string | null, user: UserId, log: EventLog): Promise<Start> => {
-  if (cursor === null) return registrationOf(user, log);
+/** Where a resume or a first sync begins. */
+export const startOf = async (
+  frame: ClientFrameOf<'resume' | 'first-sync'>,
+  user: UserId,
+  log: EventLog,
+): Promise<Start> => {
+  if (frame.type === 'resume') return frame.cursor === null ? registrationOf(user, log) : placeOf(frame.cursor, log);
+  const start = frame.after === null ? { place: 0 } : placeOf(frame.after, log);
+  return 'place' in start ? { chatsAfter: start.place } : start;
+};
+
+const placeOf = (cursor: string, log: EventLog): Start => {
   const decoded = decodeCursor(cursor);
   if (decoded === undefined) return { reset: 'malformed_cursor' };
   const located = log.locateCursor(decoded);
@@ -25,7 +37,7 @@ export const startOf = async (cursor: string | null, user: UserId, log: EventLog
 };
 
 /** Nothing before a user's registration can be the user's: only who is registered becomes a member. */
-const registrationOf = async (user: UserId, log: EventLog): Promise<Start> => {
+export const registrationOf = async (user: UserId, log: EventLog): Promise<{ readonly place: number }> => {
   const [registered] = await log.readStream(userStream(user), 0, 'forwards', 1);
   const located = registered === undefined ? undefined : log.locate(registered.position);
   if (registered === undefined || located?.where !== 'known') throw new Error('a user without a registration resumed');

@@ -7,9 +7,16 @@ import { commandId, conversationId, deviceId, seq, userId } from './ids.ts';
 import { mostPresenceUsers } from './limits.ts';
 import { invalid, type Parsed } from './parse.ts';
 import { availability } from './presence-events.ts';
+import { changeView, memberView, messageView } from './views.ts';
 
 /** First frame of a client: everything after the cursor, then live. Without a cursor: from the beginning. */
 export const resume = z.strictObject({ type: z.literal('resume'), cursor: z.string().max(1_000).nullable() });
+
+/**
+ * First frame of a client that holds nothing: its chats as they are now, and live from then on. `after`: `next` of the last
+ * `changes` that it stored, if a first sync was cut off.
+ */
+export const firstSync = z.strictObject({ type: z.literal('first-sync'), after: z.string().max(1_000).nullable() });
 
 /** For clients that cannot send WebSocket pings; answered by `pong`. */
 export const ping = z.strictObject({ type: z.literal('ping') });
@@ -26,8 +33,17 @@ export const subscribePresence = z.strictObject({
 /** The user types in a conversation, at this moment. Nobody answers it. */
 export const typing = z.strictObject({ type: z.literal('typing'), conversationId });
 
-export const clientFrame = z.discriminatedUnion('type', [resume, ping, renew, subscribePresence, typing, command]);
+export const clientFrame = z.discriminatedUnion('type', [
+  resume,
+  firstSync,
+  ping,
+  renew,
+  subscribePresence,
+  typing,
+  command,
+]);
 export type ClientFrame = z.infer<typeof clientFrame>;
+export type ClientFrameOf<T extends ClientFrame['type']> = Extract<ClientFrame, { type: T }>;
 /** The same as a client writes it: its ids are plain strings. */
 export type ClientFrameInput = z.input<typeof clientFrame>;
 
@@ -225,6 +241,25 @@ export const profileFrame = z.strictObject({
   ...ownChange,
 });
 
+/** Of a first sync: as `/v1/changes` answers. `next` goes into `first-sync` when the connection ends before `synced`. */
+export const changesFrame = z.strictObject({
+  type: z.literal('changes'),
+  changes: z.array(changeView).readonly(),
+  next: z.string(),
+});
+
+/** Of a first sync: the newest messages of a chat. */
+export const historyFrame = z.strictObject({
+  type: z.literal('history'),
+  conversationId,
+  /** null: they are very many. */
+  members: z.array(memberView).readonly().nullable(),
+  /** By rising seq, without a hole, up to the newest. */
+  messages: z.array(messageView).readonly(),
+  /** There are none before them for the receiver to see. */
+  isFirst: z.boolean(),
+});
+
 /** Everything up to the cursor has been written to this socket: the only frame that moves a device's cursor. */
 export const synced = z.strictObject({
   type: z.literal('synced'),
@@ -272,6 +307,8 @@ export const serverFrame = z.discriminatedUnion('type', [
   profileFrame,
   presenceFrame,
   typingFrame,
+  changesFrame,
+  historyFrame,
   synced,
   waiting,
   reset,

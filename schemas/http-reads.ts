@@ -12,7 +12,7 @@ import {
 } from './http.ts';
 import { commandId, conversationId, userId } from './ids.ts';
 import { invalid, type Parsed } from './parse.ts';
-import { chatView, memberView, messageView, profileView, searchHitView } from './views.ts';
+import { changeView, chatView, memberView, messageView, profileView, searchHitView } from './views.ts';
 
 /** A read over REST. All are `GET`, have no body, and take `Parley-Read-After`. */
 export interface ReadRoute<Call, Answer> {
@@ -108,18 +108,7 @@ export const readRoutes = {
     params: none,
     query: z.strictObject({ after: cursorInQuery.optional(), ...limitInQuery(50, mostChats) }),
     answer: z.strictObject({
-      changes: z
-        .array(
-          z.discriminatedUnion('type', [
-            z.strictObject({ type: z.literal('chat'), chat: chatView }),
-            z.strictObject({ type: z.literal('ended'), conversationId }),
-            /** Of somebody in a chat of the caller's. Erased: nothing that this person wrote is shown any more. */
-            z.strictObject({ type: z.literal('profile'), profile: profileView }),
-            /** Whom the caller blocks is another list now. */
-            z.strictObject({ type: z.literal('blocks') }),
-          ]),
-        )
-        .readonly(),
+      changes: z.array(changeView).readonly(),
       /** Where to go on, also when this was the last page. */
       next: cursorOut,
       isLast: z.boolean(),

@@ -85,6 +85,18 @@ export const profileView = z
 
 export type ProfileView = Readonly<z.infer<typeof profileView>>;
 
+/** What became of something that the caller may see, as it is now. */
+export const changeView = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('chat'), chat: chatView }),
+  z.strictObject({ type: z.literal('ended'), conversationId }),
+  /** Of somebody in a chat of the caller's. Erased: nothing that this person wrote is shown any more. */
+  z.strictObject({ type: z.literal('profile'), profile: profileView }),
+  /** Whom the caller blocks is another list now. */
+  z.strictObject({ type: z.literal('blocks') }),
+]);
+
+export type ChangeView = Readonly<z.infer<typeof changeView>>;
+
 export const searchHitView = z
   .strictObject({
     conversationId,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { command } from '../schemas/commands.ts';
 import { closes, errors } from '../schemas/errors.ts';
-import { ping, renew, resume, serverFrame, subscribePresence, typing } from '../schemas/frames.ts';
+import { firstSync, ping, renew, resume, serverFrame, subscribePresence, typing } from '../schemas/frames.ts';
 
 const page = readFileSync(new URL('../docs/protocol.md', import.meta.url), 'utf8');
 
@@ -24,7 +24,15 @@ interface FrameSchema {
   readonly shape: { readonly type: { readonly value: string } };
 }
 
-const clientFrames: readonly FrameSchema[] = [resume, ping, renew, subscribePresence, typing, ...command.options];
+const clientFrames: readonly FrameSchema[] = [
+  resume,
+  firstSync,
+  ping,
+  renew,
+  subscribePresence,
+  typing,
+  ...command.options,
+];
 const serverFrames: readonly FrameSchema[] = serverFrame.options;
 
 test('the page lists every error code with the status, the retry and the meaning of the table', () => {

@@ -53,9 +53,14 @@ export const asPort = (log: EventLog): EventLog => ({
 });
 
 const presenceTimes = { heartbeatSeconds: 30, offlineAfterSeconds: 60 };
-const noPresence = {
-  presence: () => Promise.reject(new Error('the inbox is away')),
-  onlineAfter: () => Promise.reject(new Error('the inbox is away')),
+const away = () => Promise.reject(new Error('the inbox is away'));
+const noInboxToRead = {
+  changesAfter: away,
+  chats: away,
+  messages: away,
+  members: away,
+  presence: away,
+  onlineAfter: away,
 };
 
 const same = <T>(given: T): T => given;
@@ -96,7 +101,7 @@ export const serveSockets = async (
     presenceTimes,
     admission: { socketsPerUser: 50, socketsPerAddress: 1_000, handshakeBurst: 2_000, handshakesPerSecond: 500 },
     trustedProxies: [],
-    inbox: { ...noPresence, missedAfter },
+    inbox: { ...noInboxToRead, missedAfter },
     progress: { waitFor: () => Promise.resolve(false) },
     everySecond(work) {
       tick = work;
