@@ -18,6 +18,8 @@ export interface DriverProtocol {
   /** The frame of the `n`th message of a client. */
   frame(index: number, client: DriverClient, n: number): string;
   seen(data: string): Seen;
+  /** Confirms that everything up to a seq has arrived; undefined: this server knows nothing of it. */
+  confirm?(client: DriverClient, seq: number): string;
 }
 
 const text = 'x'.repeat(200);
@@ -74,6 +76,7 @@ const parley: DriverProtocol = {
       ? { is: 'delivered', n: parseInt(frame.messageId.slice(28), 16), seq: frame.seq }
       : other;
   },
+  confirm: ({ conversationId }, seq) => `{"type":"mark","conversationId":"${conversationId}","delivered":${seq}}`,
 };
 
 export const protocols: Record<DriverPlan['protocol'], DriverProtocol> = { ceiling, parley };

@@ -25,6 +25,8 @@ interface Client {
   readonly send: () => void;
   /** When each message under way was sent, by its count. */
   readonly underWay: Map<number, number>;
+  /** Says how far its messages have arrived, if that is news. */
+  readonly confirm: () => void;
 }
 
 const refused = (why: string): never => {
@@ -62,6 +64,12 @@ const open = (index: number): Promise<void> =>
       underWay.set(n, performance.now());
       count.sent++;
       socket.send(protocol.frame(index, client, n));
+    };
+    let confirmed = -1;
+    const confirm = (): void => {
+      if (lastSeq === confirmed || protocol.confirm === undefined) return;
+      confirmed = lastSeq;
+      socket.send(protocol.confirm(client, lastSeq));
     };
     const delivered = ({ n: which, seq }: Extract<Seen, { is: 'delivered' }>): void => {
       // Own messages take seqs between those of the peer, and what is missing shows as lost.
@@ -103,13 +111,21 @@ const open = (index: number): Promise<void> =>
     socket.once('error', reject);
     socket.once('close', (code) => (sending ? refused(`closed with ${code}`) : undefined));
     socket.once('open', () => (protocol.begin(socket) === 'ready' ? resolve() : undefined));
-    clients[index] = { socket, send, underWay };
+    clients[index] = { socket, send, underWay, confirm };
   });
 
 for (let from = 0; from < plan.clients.length; from += openAtOnce) {
   const indices = plan.clients.slice(from, from + openAtOnce).map((_, i) => from + i);
   await Promise.all(indices.map(open));
 }
+
+/** As the SDK does: each client at most once a second, and not all at the same moment. */
+const confirmTurns = 10;
+let turn = 0;
+const confirming = setInterval(() => {
+  turn++;
+  clients.forEach(({ confirm }, index) => (index % confirmTurns === turn % confirmTurns ? confirm() : undefined));
+}, 1_000 / confirmTurns);
 
 let pacing: NodeJS.Timeout | undefined;
 if ('window' in plan.load) for (const { send } of clients) for (let k = 0; k < plan.load.window; k++) send();
@@ -125,6 +141,7 @@ const cpu = process.cpuUsage(cpuBefore);
 
 sending = false;
 clearInterval(pacing);
+clearInterval(confirming);
 if (count.arrived < count.sent) {
   await Promise.race([
     new Promise<void>((resolve) => (drained = resolve)),
