@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { serveInProcess, type InProcessServer } from '../tests/in-process-server.ts';
 import { signToken } from '../tests/tokens.ts';
+import { WireClient } from '../tests/wire-client.ts';
 import {
   connect,
   memoryStorage,
@@ -134,6 +135,32 @@ describe('the token', () => {
     const client = await open(newName(), { token: () => Promise.reject(new Error('no network')) });
     const { status } = await next(client, 'connection', (event) => event.status === 'offline');
     expect(status).toBe('offline');
+  });
+
+  test('is renewed before it expires, and the connection lives on', async () => {
+    const name = newName();
+    const fourSeconds = 4 / 3_600;
+    const tokens = [signToken(name, 'phone', fourSeconds)];
+    const { platform, sockets } = counted();
+    const client = await open(name, { platform, token: () => tokens.shift() ?? signToken(name, 'phone') });
+    await live(client);
+    // It is ended with the token that the client had at first, or after it.
+    const other = stack.use(await WireClient.open(server.port, name, 'tablet', signToken(name, 'tablet', fourSeconds)));
+    expect(await other.ended).toMatchObject({ code: 4401 });
+    expect(await client.changeProfile({ statusText: 'still here' }).outcome).toMatchObject({ ok: true });
+    expect(sockets).toHaveLength(1);
+  });
+
+  test('that cannot be renewed now is asked for again, and the connection ends with the one it has', async () => {
+    const name = newName();
+    const answers = [(): string => signToken(name, 'phone', 4 / 3_600), () => Promise.reject(new Error('no network'))];
+    let asked = 0;
+    const client = await open(name, { token: () => (answers[asked++] ?? (() => signToken(name, 'phone')))() });
+    await live(client);
+    await next(client, 'connection', ({ status }) => status === 'offline');
+    client.reconnect();
+    await live(client);
+    expect(asked).toBe(3);
   });
 
   test('of a read is asked for once more when it was refused', async () => {

@@ -28,7 +28,7 @@ export { memoryStorage } from './memory-storage.ts';
 export interface Options {
   /** Where the server is, as `https://chat.example`. */
   readonly url: string;
-  /** Asked before every connection, so that each begins with a token that has not expired. */
+  /** Asked before every connection, and again before the token expires by its `exp`: the connection lives on with the next one. */
   readonly token: () => string | Promise<string>;
   /** What must survive a restart. In memory unless given. */
   readonly storage?: ClientStorage;

@@ -1,5 +1,5 @@
 import type { ChatView, ProfileView } from '../schemas/views.ts';
-import { abnormalClosure } from './connection.ts';
+import { abnormalClosure, openNumber } from './connection.ts';
 import type { Core, Effect, Moment, Outcome, Read, ReadResult } from './core.ts';
 import type { ClientEvents, ConnectionStatus } from './events.ts';
 import { newId } from './outbox.ts';
@@ -9,6 +9,7 @@ import { openSocket, type OpenSocket } from './socket.ts';
 import type { Draft } from './state.ts';
 import { step, wakesAt, type Input } from './step.ts';
 import type { ClientStorage } from './storage.ts';
+import { expiryOf } from './token-expiry.ts';
 
 export interface EngineDeps {
   readonly url: string;
@@ -19,6 +20,10 @@ export interface EngineDeps {
 
 type Listener = (event: never) => void;
 const mostMessagesOfPage = 200;
+/** Of the time that a token has left: then the next one is asked for. */
+const renewedAfter = 0.8;
+/** With less left, the connection ends with its token and begins again with another. */
+const shortestLeftMs = 1_000;
 const goodbye: Outcome = { ok: false, code: 'closed', message: 'the client was closed' };
 
 /** Runs a core: stores its changes, does what it asks for, and tells it what comes of that. */
@@ -33,6 +38,7 @@ export class Engine {
   readonly #abort = new AbortController();
   #token: Promise<string> | undefined;
   #socket: { readonly number: number; readonly open: OpenSocket } | undefined;
+  #cancelRenewal: (() => void) | undefined;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
   #isStoring = false;
   /** The end of the last storing. */
@@ -83,6 +89,7 @@ export class Engine {
 
   async #close(): Promise<void> {
     this.#timer?.cancel();
+    this.#cancelRenewal?.();
     this.#abort.abort();
     this.#socket?.open.drop();
     this.#socket = undefined;
@@ -177,12 +184,45 @@ export class Engine {
       const { connection } = this.core.state;
       if (this.#closing !== undefined || connection.phase !== 'opening' || connection.number !== number) return;
       const open = openSocket(this.#deps.platform, this.#deps.url, token, {
-        frame: (frame) => this.dispatch({ type: 'frame', number, frame }),
+        frame: (frame) => {
+          this.dispatch({ type: 'frame', number, frame });
+          // Not before: it tells the server's time.
+          if (frame.type === 'welcome') this.#renewLater(number, token);
+        },
         closed,
       });
       this.#socket = { number, open };
     } catch (error) {
       closed(abnormalClosure, error instanceof Error ? error.message : 'no token');
+    }
+  }
+
+  #renewLater(number: number, token: string): void {
+    this.#cancelRenewal?.();
+    this.#cancelRenewal = undefined;
+    const { now, setTimer } = this.#deps.platform;
+    const left = (expiryOf(token) ?? 0) - now() - this.core.state.account.ahead;
+    if (left < shortestLeftMs || openNumber(this.core) !== number) return;
+    this.#cancelRenewal = setTimer(() => void this.#renew(number, token), left * renewedAfter);
+  }
+
+  /** A token that cannot be had now, or is the same, is asked for again while the one in use has time left. */
+  async #renew(number: number, token: string): Promise<void> {
+    if (openNumber(this.core) !== number) return;
+    const next = await this.#nextToken(token);
+    if (openNumber(this.core) !== number || this.#closing !== undefined) return;
+    if (next !== token) {
+      this.#token = Promise.resolve(next);
+      this.#socket?.open.send({ type: 'renew', token: next });
+    }
+    this.#renewLater(number, next);
+  }
+
+  async #nextToken(token: string): Promise<string> {
+    try {
+      return await this.#deps.token();
+    } catch {
+      return token;
     }
   }
 
