@@ -4,14 +4,13 @@ import { randomPool } from '../command-side/random-pool.ts';
 import { resolveUser } from '../command-side/resolve-command.ts';
 import { queryApi } from '../query-api/query-api.ts';
 import { everySecond } from '../realtime/every-second.ts';
-import { memoryBus } from '../realtime/memory-bus.ts';
-import { memoryPresenceLeases } from '../realtime/memory-presence-leases.ts';
 import { realtime } from '../realtime/realtime.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { openAdminSocket } from './admin-socket.ts';
 import { serveHealth } from './health.ts';
 import { httpServer } from './http-server.ts';
 import { findLastBackup } from './last-backup.ts';
+import { openBus } from './open-bus.ts';
 import { openErasures } from './open-erasures.ts';
 import { openInbox, type FollowingInbox } from './open-inbox.ts';
 import { openSearch } from './open-search.ts';
@@ -61,13 +60,15 @@ export const serveEmbedded = async (
   });
   await server.register(queries.plugin);
 
+  const leaseMs = presence.offlineAfterSeconds * 1_000;
+  const { bus, leases, state, metrics } = await openBus(configuration.bus, { ...deps, leaseMs }, stack);
   const sockets = realtime({
     ...deps,
     progress: views.follower,
     gateway: commands.gateway,
     presence: commands.presence,
-    leases: memoryPresenceLeases(presence.offlineAfterSeconds * 1_000, clock),
-    bus: memoryBus((error) => warn({ err: error }, 'a batch could not be delivered')),
+    leases,
+    bus,
     presenceTimes: presence,
     admission,
     trustedProxies,
@@ -77,10 +78,10 @@ export const serveEmbedded = async (
   });
   stack.defer(() => sockets.close());
   sockets.attach(server.server);
-  const services = [stores, commands, queries, sockets].flatMap(({ metrics }) => metrics);
+  const services = [stores, commands, queries, sockets, { metrics }].flatMap((service) => service.metrics);
   serveMetrics(server, [...services, buildInfo, lastBackupAt(lastBackup)], configuration.internalToken);
   const readiness = () => ({ ...commands.ready().checks, sockets: sockets.notReady() ?? 'ok' });
-  serveHealth(server, readiness, queries.checks);
+  serveHealth(server, readiness, { readModels: queries.checks, servers: state });
 
   stack.defer(() => server.close());
   stack.defer(() => sockets.drain());

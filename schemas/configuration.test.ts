@@ -23,6 +23,7 @@ test('O8: nothing set is a server on loopback with its data in ./data', () => {
     data: './data',
     inbox: './data/views',
     search: './data/views',
+    bus: 'memory:',
     tokens: { issuer: 'parley', secret: undefined, jwks: undefined },
     allowedOrigins: new Set(),
     recentEvents: 16_384,
@@ -57,6 +58,16 @@ test('O8: all that is wrong is said at once, each by its name', () => {
 test('read models lie beside the data or in a directory of their own', () => {
   const { inbox, search } = valid({ PARLEY_DATA: '/srv/data', PARLEY_SEARCH: 'sqlite:/mnt/fast' });
   expect({ inbox, search }).toEqual({ inbox: '/srv/data/views', search: '/mnt/fast' });
+});
+
+test('the bus is in memory or in a Redis, whose credentials may come from a file and are not printed', () => {
+  const url = 'rediss://ann:pass%20word@redis.example:6380/2';
+  expect(valid({ PARLEY_BUS: url }).bus).toBe(url);
+  expect(valid({ PARLEY_BUS_FILE: '/run/bus' }, () => `${url}\n`).bus).toBe(url);
+  const read = readConfiguration({ PARLEY_BUS: url }, noFiles);
+  expect(read.ok && printSettings(read.settings)).toContain('PARLEY_BUS=rediss://(set)@redis.example:6380/2');
+  const refused = ['redis:', 'redis://', 'amqp://host', 'redis://host:70000', 'redis://host/x', 'redis://host?lazy=1'];
+  for (const bus of refused) expect(problemsOf({ PARLEY_BUS: bus })).toEqual([expect.stringMatching(/^PARLEY_BUS: /)]);
 });
 
 test('a secret comes from the variable or from the file it names, not from both; nothing else has a file', () => {

@@ -16,6 +16,16 @@ const origin = z
 const sqlite = 'sqlite:';
 const sqliteDirectory = z.string().regex(/^sqlite:[^?#]+$/, 'must be sqlite:DIRECTORY');
 
+const memory = 'memory:';
+/** Nothing behind the database: what a client library would read there is not the operator's to set. */
+const bus = z
+  .string()
+  .regex(
+    /^(memory:|rediss?:\/\/([^\s/?#@]*@)?[^\s/?#@:]+(:[0-9]{1,5})?(\/[0-9]{1,4})?)$/,
+    'must be memory: or redis://USER:PASSWORD@HOST:PORT/DATABASE, with rediss for TLS',
+  )
+  .refine((url) => url === memory || URL.canParse(url), 'must be an address');
+
 const addressRange = z.union(
   [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()],
   'must be addresses or ranges such as 10.0.0.0/8, with commas between',
@@ -30,6 +40,8 @@ const settings = {
   /** Where the read models are; beside the data, unless set. */
   PARLEY_INBOX: sqliteDirectory.optional(),
   PARLEY_SEARCH: sqliteDirectory.optional(),
+  /** Where presence is kept, and over which processes tell each other what to deliver. */
+  PARLEY_BUS: bus.default(memory),
   /** Signs and checks tokens (HS256). Without it and without a key set, one is made beside the data. */
   PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   /** The operator's key set as JSON: a file, or an https address. */
@@ -73,8 +85,10 @@ export type SettingName = keyof typeof settings;
 export const settingNames = Object.keys(settings) as readonly SettingName[];
 
 const isSetting = (name: string): name is SettingName => Object.hasOwn(settings, name);
-/** Also taken from the file that `<name>_FILE` names, and never printed. */
+/** Never printed. */
 const secrets: ReadonlySet<string> = new Set<SettingName>(['PARLEY_TOKEN_SECRET', 'PARLEY_INTERNAL_TOKEN']);
+/** Also taken from the file that `<name>_FILE` names. */
+const fromFiles: ReadonlySet<string> = new Set<string>([...secrets, 'PARLEY_BUS' satisfies SettingName]);
 const file = '_FILE';
 
 const schema = z.object(settings);
@@ -87,6 +101,8 @@ export interface Configuration {
   /** Directories of read models, each with all versions of it. */
   readonly inbox: string;
   readonly search: string;
+  /** `memory:`, or the URL of a Redis. */
+  readonly bus: string;
   readonly tokens: {
     readonly issuer: string;
     readonly secret: string | undefined;
@@ -121,7 +137,7 @@ export const readConfiguration = (environment: Environment, readFile: (path: str
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith('PARLEY_') || name.startsWith('PARLEY_TEST_') || value === undefined || value === '') continue;
     const plain = name.endsWith(file) ? name.slice(0, -file.length) : name;
-    if (!isSetting(plain) || (plain !== name && !secrets.has(plain)))
+    if (!isSetting(plain) || (plain !== name && !fromFiles.has(plain)))
       problems.push(`${name}: there is no such setting`);
     else if (given[plain] !== undefined) problems.push(`${plain}: set it or ${plain}${file}, not both`);
     else if (plain === name) given[plain] = value;
@@ -172,6 +188,7 @@ const configurationOf = (from: Settings): Configuration => ({
   data: from.PARLEY_DATA,
   inbox: viewsIn(from.PARLEY_INBOX, from),
   search: viewsIn(from.PARLEY_SEARCH, from),
+  bus: from.PARLEY_BUS,
   tokens: {
     issuer: from.PARLEY_TOKEN_ISSUER,
     secret: from.PARLEY_TOKEN_SECRET,
@@ -205,9 +222,12 @@ const configurationOf = (from: Settings): Configuration => ({
   },
 });
 
+const printed = (name: string, value: unknown): string =>
+  secrets.has(name) ? '(set)' : String(value).replace(/\/\/[^/@]*@/, '//(set)@');
+
 /** As lines of an environment, without secrets. */
 export const printSettings = (given: Settings): string =>
   Object.entries(given)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}=${secrets.has(name) ? '(set)' : String(value)}`)
+    .map(([name, value]) => `${name}=${printed(name, value)}`)
     .join('\n');

@@ -9,6 +9,8 @@ test('O2: the names and labels of the metrics are for ever', () => {
     'parley_slow_consumer_closes_total',
     'parley_outbox_depth',
     'parley_delivery_latency_seconds',
+    'parley_bus_connected',
+    'parley_bus_dropped_total',
     'parley_commands_total type result',
     'parley_command_duration_seconds',
     'parley_dedup_hits_total',

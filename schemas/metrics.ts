@@ -25,6 +25,12 @@ export const metrics = {
     labels: [],
     help: 'From the time of a conversation event to its frames being written to the sockets.',
   },
+  parley_bus_connected: { type: 'gauge', labels: [], help: '1 while the remote bus answers and is heard, else 0.' },
+  parley_bus_dropped_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Messages that did not reach the remote bus: other processes fill such holes from the log.',
+  },
   parley_commands_total: {
     type: 'counter',
     labels: ['type', 'result'],

@@ -63,6 +63,7 @@ test('O1: an empty folder is a server: it prints its address, is alive and ready
       status: 'ok',
       checks: { log: 'ok', sockets: 'ok' },
       readModels: { inbox: 'ok', search: 'ok' },
+      servers: {},
     },
   });
   expect((await stat(join(data, 'token-secret'))).mode & 0o777).toBe(0o600);
