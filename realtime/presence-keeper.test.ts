@@ -62,12 +62,15 @@ const faulty = (leases: PresenceLeases): PresenceLeases => {
     takeLapsed: (...given) => unlessFaulty(() => leases.takeLapsed(...given)),
   };
 };
-const newKeeper = (leases = memoryPresenceLeases(leaseMs, clock)): PresenceKeeper =>
+const newKeeper = (
+  leases = memoryPresenceLeases(leaseMs, clock),
+  isHere = (user: UserId): boolean => here.has(user),
+): PresenceKeeper =>
   new PresenceKeeper({
     leases: faulty(leases),
     presence: word.gateway,
     inbox: word.inbox,
-    isHere: (user) => here.has(user),
+    isHere,
     clock,
     offlineAfterMs: leaseMs,
     lastWrittenAt: () => Promise.resolve(77),
@@ -137,7 +140,7 @@ test('after a start those who do not come back are swept when a lease has passed
 
 test('N5: two sweeps at once are one transition; who was swept by mistake comes again by itself', async () => {
   const leases = memoryPresenceLeases(leaseMs, clock);
-  const [one, other] = [newKeeper(leases), newKeeper()];
+  const [one, other] = [newKeeper(leases), newKeeper(undefined, () => false)];
   come(one, ada);
   await one.tick();
   one.saw(ada, true);
@@ -151,6 +154,17 @@ test('N5: two sweeps at once are one transition; who was swept by mistake comes 
   one.saw(ada, false);
   await one.tick();
   expect(word.online.has(ada)).toBe(true);
+});
+
+test('D12: leases that are lost take nobody away whose socket is here', async () => {
+  const keeper = newKeeper();
+  come(keeper, ada);
+  await keeper.tick();
+  expect([...word.online]).toEqual([ada]);
+  const overLostLeases = newKeeper();
+  await clock.pass(leaseMs * 1.1);
+  await overLostLeases.tick();
+  expect(word.said).toEqual(['ada came']);
 });
 
 test('D12: while the leases are away nobody is swept, and not before a whole lease has passed when they are back', async () => {

@@ -160,7 +160,7 @@ export class PresenceKeeper {
   }
 
   async #sweep(lastSeen: number): Promise<void> {
-    const { inbox, leases } = this.#deps;
+    const { inbox, leases, isHere } = this.#deps;
     let last: UserId | null = null;
     for (;;) {
       const users: readonly UserId[] = await inbox.onlineAfter(last, usersOnPage);
@@ -168,7 +168,8 @@ export class PresenceKeeper {
       if (last === null) return;
       const present = await leases.present(users);
       await eachOf(
-        users.filter((user) => !present.has(user)),
+        // Whose sockets are here is not gone, though the leases were lost: its next heartbeat brings them back.
+        users.filter((user) => !present.has(user) && !isHere(user)),
         (user) => this.#go(user, lastSeen),
       );
     }
