@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { soaking } from '../tests/seed.ts';
 import { sendStateOf } from './marks.ts';
 import type { Message } from './state.ts';
 import { SimulatedClient } from './simulated-client.fixture.ts';
@@ -132,70 +133,85 @@ describe('whatever is cut, lost, doubled, late or killed', () => {
     start: fc.constantFrom<Start>('settled', 'first sync', 'first sync from the log'),
     happenings: fc.array(event, { minLength: 10, maxLength: 150, size: 'max' }),
   });
-  const runs = { numRuns: 200 };
+  const runs = { numRuns: soaking ? 50_000 : 1_000 };
+  const timeoutMs = soaking ? 600_000 : 30_000;
 
-  test('C1, C2, I3: every message is shown once, in its order, and as it is now', () => {
-    fc.assert(
-      fc.property(scene, (given) => {
-        const { server, client, shown } = run(given);
-        for (const id of talks) {
-          const now = server.views(id, 0);
-          expect(shown.messages.get(id)?.map(({ seq }) => seq)).toEqual(now.map(({ seq }) => seq));
-          const held = client.core.state.chats.get(id)?.held ?? [];
-          expect(held.map(({ seq, messageId }) => ({ seq, messageId }))).toEqual(
-            now.map(({ seq, messageId }) => ({ seq, messageId })),
-          );
-          expect(textsOf(held)).toEqual(textsOf(now));
-        }
-      }),
-      runs,
-    );
-  });
-
-  test('C10, C12, I2: what was said is stored once, in the order it was said, or is shown as refused', () => {
-    fc.assert(
-      fc.property(scene, (given) => {
-        const { server, client, said } = run(given);
-        const failed = [...client.core.state.failed.values()].map(({ draft }) => draft);
-        for (const id of talks) {
-          const stored = server.messages(id).filter(({ by }) => by === me);
-          const refused = new Set(failed.map((draft) => (draft.type === 'send' ? JSON.stringify(draft.content) : '')));
-          const meant = said.filter((one) => one.talk === id).map(({ text }) => ({ type: 'text', text }));
-          expect(textsOf(stored)).toEqual(meant.filter((content) => !refused.has(JSON.stringify(content))));
-        }
-        expect(client.core.state.lanes.size).toBe(0);
-      }),
-      runs,
-    );
-  });
-
-  test('I8: what others wrote is confirmed in the end, and no state and no version ever goes back', () => {
-    const order = ['sending', 'sent', 'delivered', 'read', 'failed'];
-    fc.assert(
-      fc.property(scene, (given) => {
-        const { server, client } = run(given);
-        for (const id of talks) {
-          const theirs = server.messages(id).filter(({ by }) => by !== me);
-          expect(server.marks.get(id)?.delivered ?? 0).toBeGreaterThanOrEqual(theirs.at(-1)?.seq ?? 0);
-        }
-        for (const { record, held } of client.core.state.chats.values()) {
-          const ours = held.filter(({ by }) => by === me);
-          expect(ours.map(({ seq }) => sendStateOf(record, seq, me))).toEqual(ours.map(() => 'read'));
-        }
-        const furthest = new Map<string, number>();
-        for (const effect of client.told) {
-          if (effect.name === 'changed') {
-            const { conversationId, seq, version } = effect.event;
-            expect(version).toBeGreaterThan(furthest.get(`${conversationId} ${seq}`) ?? 0);
-            furthest.set(`${conversationId} ${seq}`, version);
+  test(
+    'C1, C2, I3: every message is shown once, in its order, and as it is now',
+    () => {
+      fc.assert(
+        fc.property(scene, (given) => {
+          const { server, client, shown } = run(given);
+          for (const id of talks) {
+            const now = server.views(id, 0);
+            expect(shown.messages.get(id)?.map(({ seq }) => seq)).toEqual(now.map(({ seq }) => seq));
+            const held = client.core.state.chats.get(id)?.held ?? [];
+            expect(held.map(({ seq, messageId }) => ({ seq, messageId }))).toEqual(
+              now.map(({ seq, messageId }) => ({ seq, messageId })),
+            );
+            expect(textsOf(held)).toEqual(textsOf(now));
           }
-          if (effect.name !== 'outgoing') continue;
-          const { messageId, state } = effect.event;
-          expect(order.indexOf(state)).toBeGreaterThanOrEqual(furthest.get(messageId) ?? 0);
-          furthest.set(messageId, order.indexOf(state));
-        }
-      }),
-      runs,
-    );
-  });
+        }),
+        runs,
+      );
+    },
+    timeoutMs,
+  );
+
+  test(
+    'C10, C12, I2: what was said is stored once, in the order it was said, or is shown as refused',
+    () => {
+      fc.assert(
+        fc.property(scene, (given) => {
+          const { server, client, said } = run(given);
+          const failed = [...client.core.state.failed.values()].map(({ draft }) => draft);
+          for (const id of talks) {
+            const stored = server.messages(id).filter(({ by }) => by === me);
+            const refused = new Set(
+              failed.map((draft) => (draft.type === 'send' ? JSON.stringify(draft.content) : '')),
+            );
+            const meant = said.filter((one) => one.talk === id).map(({ text }) => ({ type: 'text', text }));
+            expect(textsOf(stored)).toEqual(meant.filter((content) => !refused.has(JSON.stringify(content))));
+          }
+          expect(client.core.state.lanes.size).toBe(0);
+        }),
+        runs,
+      );
+    },
+    timeoutMs,
+  );
+
+  test(
+    'I8: what others wrote is confirmed in the end, and no state and no version ever goes back',
+    () => {
+      const order = ['sending', 'sent', 'delivered', 'read', 'failed'];
+      fc.assert(
+        fc.property(scene, (given) => {
+          const { server, client } = run(given);
+          for (const id of talks) {
+            const theirs = server.messages(id).filter(({ by }) => by !== me);
+            expect(server.marks.get(id)?.delivered ?? 0).toBeGreaterThanOrEqual(theirs.at(-1)?.seq ?? 0);
+          }
+          for (const { record, held } of client.core.state.chats.values()) {
+            const ours = held.filter(({ by }) => by === me);
+            expect(ours.map(({ seq }) => sendStateOf(record, seq, me))).toEqual(ours.map(() => 'read'));
+          }
+          const furthest = new Map<string, number>();
+          for (const effect of client.told) {
+            if (effect.name === 'changed') {
+              const { conversationId, seq, version } = effect.event;
+              expect(version).toBeGreaterThan(furthest.get(`${conversationId} ${seq}`) ?? 0);
+              furthest.set(`${conversationId} ${seq}`, version);
+            }
+            if (effect.name !== 'outgoing') continue;
+            const { messageId, state } = effect.event;
+            expect(order.indexOf(state)).toBeGreaterThanOrEqual(furthest.get(messageId) ?? 0);
+            furthest.set(messageId, order.indexOf(state));
+          }
+        }),
+        runs,
+      );
+    },
+    timeoutMs,
+  );
 });

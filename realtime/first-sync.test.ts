@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ServerFrame, ServerFrameOf } from '../schemas/frames.ts';
 import { serveInProcess, type InProcessServer } from '../tests/in-process-server.ts';
+import { soaking } from '../tests/seed.ts';
 import { serveSockets } from '../tests/sockets-under-test.ts';
 import { WireClient } from '../tests/wire-client.ts';
 
@@ -115,58 +116,66 @@ test('C15: cut off, it goes on behind the last page that came, with what changed
   expect(again.of('history')[0]).toMatchObject({ conversationId: made[3], messages: [{ seq: 1 }] });
 });
 
-test('I3, I9: under load and cut at random, views, pages and frames make every chat whole', async () => {
-  const [a, b] = [name(), name()];
-  const [ann, bob] = [await live(a), await live(b)];
-  const made = await groups(ann, 150, [{ name: b }]);
-  const stop = new AbortController();
-  const sent = new Map<string, number>();
-  const load = (async () => {
-    for (let n = 0; !stop.signal.aborted; n++) {
-      const id = made[(n * 37) % made.length] ?? '';
-      await say(bob, id, ['under load']);
-      sent.set(id, (sent.get(id) ?? 0) + 1);
+test(
+  'I3, I9: under load and cut at random, views, pages and frames make every chat whole',
+  async () => {
+    const [a, b] = [name(), name()];
+    const [ann, bob] = [await live(a), await live(b)];
+    const made = await groups(ann, 150, [{ name: b }]);
+    const stop = new AbortController();
+    const sent = new Map<string, number>();
+    const load = (async () => {
+      for (let n = 0; !stop.signal.aborted; n++) {
+        const id = made[(n * 37) % made.length] ?? '';
+        await say(bob, id, ['under load']);
+        sent.set(id, (sent.get(id) ?? 0) + 1);
+      }
+    })();
+    let device = 0;
+    try {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.integer({ min: 0, max: 3 }),
+          fc.array(fc.nat(20), { maxLength: 3 }),
+          async (pages, cuts) => {
+            const tag = `device-${device++}`;
+            const heard: ServerFrame[] = [];
+            let after: string | null = null;
+            const keep = ({ frames }: WireClient): void => {
+              for (const frame of frames) {
+                heard.push(frame);
+                if (frame.type === 'changes') after = frame.next;
+              }
+            };
+            const cutAfter = async (count: number, type: 'changes' | 'history'): Promise<void> => {
+              const client = await startSync(a, tag, after);
+              for (let n = 0; n < count; n++) await client.next(type);
+              client.ws.terminate();
+              await client.ended;
+              keep(client);
+            };
+            await cutAfter(pages, 'changes');
+            for (const count of cuts) await cutAfter(count, 'history');
+            const client = await synced(a, tag, after);
+            const known = new Map(sent);
+            const reached = (id: string): number => newestSeq([...heard, ...client.frames], id);
+            for (const [id, count] of known) {
+              if (reached(id) < count)
+                await client.next('message', (frame) => frame.conversationId === id && frame.seq >= count);
+            }
+            keep(client);
+            for (const id of made) expectWhole(heard, id);
+          },
+        ),
+        { numRuns: soaking ? 300 : 12, endOnFailure: true },
+      );
+    } finally {
+      stop.abort();
+      await load;
     }
-  })();
-  let device = 0;
-  try {
-    await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: 3 }), fc.array(fc.nat(20), { maxLength: 3 }), async (pages, cuts) => {
-        const tag = `device-${device++}`;
-        const heard: ServerFrame[] = [];
-        let after: string | null = null;
-        const keep = ({ frames }: WireClient): void => {
-          for (const frame of frames) {
-            heard.push(frame);
-            if (frame.type === 'changes') after = frame.next;
-          }
-        };
-        const cutAfter = async (count: number, type: 'changes' | 'history'): Promise<void> => {
-          const client = await startSync(a, tag, after);
-          for (let n = 0; n < count; n++) await client.next(type);
-          client.ws.terminate();
-          await client.ended;
-          keep(client);
-        };
-        await cutAfter(pages, 'changes');
-        for (const count of cuts) await cutAfter(count, 'history');
-        const client = await synced(a, tag, after);
-        const known = new Map(sent);
-        const reached = (id: string): number => newestSeq([...heard, ...client.frames], id);
-        for (const [id, count] of known) {
-          if (reached(id) < count)
-            await client.next('message', (frame) => frame.conversationId === id && frame.seq >= count);
-        }
-        keep(client);
-        for (const id of made) expectWhole(heard, id);
-      }),
-      { numRuns: 12, endOnFailure: true },
-    );
-  } finally {
-    stop.abort();
-    await load;
-  }
-}, 60_000);
+  },
+  soaking ? 1_800_000 : 60_000,
+);
 
 const newestSeq = (frames: readonly ServerFrame[], id: string): number =>
   Math.max(

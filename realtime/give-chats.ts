@@ -8,7 +8,7 @@ import type { BehindInbox } from './give-missed.ts';
 import type { Turnstile } from './turnstile.ts';
 
 export interface GiveChatsDeps {
-  readonly eventLog: Pick<EventLog, 'positionAt'>;
+  readonly eventLog: EventLog;
   readonly inbox: Pick<Inbox, 'changesAfter' | 'chats' | 'messages' | 'members'>;
   /** Reads of the stores, of all sessions together. */
   readonly reads: Turnstile;
@@ -42,8 +42,11 @@ export const giveChats = async (
   const { inbox, reads } = deps;
   const ask = async <T>(read: () => Promise<T>): Promise<T> => {
     await session.drained();
-    signal.throwIfAborted();
-    const answer = await reads.run(read);
+    // Of those that waited for their turn most may have been asked for anew: who asks again and again pays with its own wait.
+    const answer = await reads.run(() => {
+      signal.throwIfAborted();
+      return read();
+    });
     signal.throwIfAborted();
     return answer;
   };
@@ -84,7 +87,7 @@ const shownTo = (blocks: Blocks, change: ChangeAt): ChangeView =>
 const framesOf = function* (
   changes: readonly ChangeAt[],
   blocks: Blocks,
-  eventLog: GiveChatsDeps['eventLog'],
+  eventLog: EventLog,
 ): Generator<Buffer> {
   for (let at = 0; at < changes.length; at += changesInFrame) {
     const some = changes.slice(at, at + changesInFrame);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeCursor, encodeCursor, logId } from '../schemas/position.ts';
 import { serveInProcess, type InProcessServer } from '../tests/in-process-server.ts';
+import { soaking } from '../tests/seed.ts';
 import { WireClient } from '../tests/wire-client.ts';
 
 /** Where what a device missed comes from: the ring of recent events, or the inbox and then the log on the disk. */
@@ -96,56 +97,60 @@ describe.each([
     });
   });
 
-  test('I3, I9: cut anywhere under load, a device that resumes has every message once and in order', async () => {
-    const { a, b, alice, conversationId } = await chat();
-    const stop = new AbortController();
-    let sent = 0;
-    const load = (async () => {
-      while (!stop.signal.aborted) {
-        alice.text(conversationId, `message ${++sent}`);
-        if (sent % 16 === 0) await alice.next('accepted', ({ seq }) => (seq ?? 0) >= sent - 16);
-      }
-    })();
-    let device = 0;
-    try {
-      await fc.assert(
-        fc.asyncProperty(
-          fc.constantFrom(a, b),
-          fc.array(fc.record({ frames: fc.integer({ min: 1, max: 60 }), kill: fc.boolean() }), {
-            minLength: 1,
-            maxLength: 5,
-          }),
-          async (user, cuts) => {
-            const tag = `device-${device++}`;
-            const stored: number[] = [];
-            let cursor: string | null = null;
-            for (const { frames, kill } of cuts) {
-              const client = await WireClient.open(server.port, user, tag);
-              client.send({ type: 'resume', cursor });
-              const wanted = stored.length + frames;
-              await client.next('message', ({ seq }) => seq >= wanted);
-              if (kill) client.ws.terminate();
-              else client.ws.close();
-              await client.ended;
-              for (const frame of client.frames) {
-                if (frame.type === 'synced') ({ cursor } = frame);
-                if (frame.type === 'message' && frame.seq > stored.length) {
-                  expect(frame.seq).toBe(stored.length + 1);
-                  stored.push(frame.seq);
+  test(
+    'I3, I9: cut anywhere under load, a device that resumes has every message once and in order',
+    async () => {
+      const { a, b, alice, conversationId } = await chat();
+      const stop = new AbortController();
+      let sent = 0;
+      const load = (async () => {
+        while (!stop.signal.aborted) {
+          alice.text(conversationId, `message ${++sent}`);
+          if (sent % 16 === 0) await alice.next('accepted', ({ seq }) => (seq ?? 0) >= sent - 16);
+        }
+      })();
+      let device = 0;
+      try {
+        await fc.assert(
+          fc.asyncProperty(
+            fc.constantFrom(a, b),
+            fc.array(fc.record({ frames: fc.integer({ min: 1, max: 60 }), kill: fc.boolean() }), {
+              minLength: 1,
+              maxLength: 5,
+            }),
+            async (user, cuts) => {
+              const tag = `device-${device++}`;
+              const stored: number[] = [];
+              let cursor: string | null = null;
+              for (const { frames, kill } of cuts) {
+                const client = await WireClient.open(server.port, user, tag);
+                client.send({ type: 'resume', cursor });
+                const wanted = stored.length + frames;
+                await client.next('message', ({ seq }) => seq >= wanted);
+                if (kill) client.ws.terminate();
+                else client.ws.close();
+                await client.ended;
+                for (const frame of client.frames) {
+                  if (frame.type === 'synced') ({ cursor } = frame);
+                  if (frame.type === 'message' && frame.seq > stored.length) {
+                    expect(frame.seq).toBe(stored.length + 1);
+                    stored.push(frame.seq);
+                  }
                 }
+                const onThisSocket = seqs(client);
+                expect(onThisSocket).toEqual(upTo(onThisSocket.at(-1) ?? 0, onThisSocket[0]));
               }
-              const onThisSocket = seqs(client);
-              expect(onThisSocket).toEqual(upTo(onThisSocket.at(-1) ?? 0, onThisSocket[0]));
-            }
-          },
-        ),
-        { numRuns: 30, endOnFailure: true },
-      );
-    } finally {
-      stop.abort();
-      await load;
-    }
-  }, 60_000);
+            },
+          ),
+          { numRuns: soaking ? 2_000 : 30, endOnFailure: true },
+        );
+      } finally {
+        stop.abort();
+        await load;
+      }
+    },
+    soaking ? 1_800_000 : 60_000,
+  );
 
   test('N7: who reads nothing is put back to pulled catch-up at a bounded outbox, and has everything once it reads again', async () => {
     const { b, alice, conversationId } = await chat();

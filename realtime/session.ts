@@ -285,7 +285,7 @@ export class Session implements Behind, PresenceViewer {
         this.stop();
         this.#push({ type: 'reset', reason: start.reset });
       } else if ('chatsAfter' in start) {
-        await this.#pull(await firstSync(start.chatsAfter, this, this.#deps, signal), signal);
+        await this.#pull(await firstSync(start, this, this.#deps, signal), signal);
       } else if (start.place > this.#deps.feed.place || this.#deps.feed.nothingAfter(start.place)) {
         this.goLive(start.place);
       } else await this.#pull(start.place, signal);

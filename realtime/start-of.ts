@@ -7,9 +7,11 @@ import { userStream } from '../schemas/streams.ts';
 export type Start =
   /** Everything up to here is with the device. */
   | { readonly place: number }
-  /** Nothing is with it but the chats as they were here. */
-  | { readonly chatsAfter: number }
-  | { readonly reset: ServerFrameOf<'reset'>['reason'] };
+  /** Nothing is with it but the chats as they were at `chatsAfter`; nothing is the user's before `place`. */
+  | { readonly place: number; readonly chatsAfter: number }
+  | { readonly reset: Reset };
+
+type Reset = ServerFrameOf<'reset'>['reason'];
 
 /** Where a resume or a first sync begins. */
 export const startOf = async (
@@ -18,11 +20,11 @@ export const startOf = async (
   log: EventLog,
 ): Promise<Start> => {
   if (frame.type === 'resume') return frame.cursor === null ? registrationOf(user, log) : placeOf(frame.cursor, log);
-  const start = frame.after === null ? { place: 0 } : placeOf(frame.after, log);
-  return 'place' in start ? { chatsAfter: start.place } : start;
+  const has = frame.after === null ? { place: 0 } : placeOf(frame.after, log);
+  return 'reset' in has ? has : { ...(await registrationOf(user, log)), chatsAfter: has.place };
 };
 
-const placeOf = (cursor: string, log: EventLog): Start => {
+const placeOf = (cursor: string, log: EventLog): { readonly place: number } | { readonly reset: Reset } => {
   const decoded = decodeCursor(cursor);
   if (decoded === undefined) return { reset: 'malformed_cursor' };
   const located = log.locateCursor(decoded);
@@ -37,7 +39,7 @@ const placeOf = (cursor: string, log: EventLog): Start => {
 };
 
 /** Nothing before a user's registration can be the user's: only who is registered becomes a member. */
-export const registrationOf = async (user: UserId, log: EventLog): Promise<{ readonly place: number }> => {
+const registrationOf = async (user: UserId, log: EventLog): Promise<{ readonly place: number }> => {
   const [registered] = await log.readStream(userStream(user), 0, 'forwards', 1);
   const located = registered === undefined ? undefined : log.locate(registered.position);
   if (registered === undefined || located?.where !== 'known') throw new Error('a user without a registration resumed');
