@@ -33,6 +33,11 @@ test('N7: of 1,000 sockets 20 stop reading: each costs one full outbox, is close
   if (speaker === undefined) throw new Error('nobody speaks');
   const hallNames = [...names.slice(1, inTheHall), ...sleeperNames];
   const hall = await scene.group(speaker, 'Hall', hallNames, [...hallPeople, ...asleep]);
+
+  for (const one of asleep) one.stopReading();
+  for (let said = 0; said < texts; said++) expect((await speaker.text(hall.id, text)).ok).toBe(true);
+  expect(await metricOf(port, 'parley_outbox_depth')).toBeLessThan(sleepers * (outboxBytes + aboveFull));
+
   const load = new Load(seeded(seedFor('N7')), 1);
   await Promise.all(
     people.map(async (person, index) => {
@@ -42,10 +47,6 @@ test('N7: of 1,000 sockets 20 stop reading: each costs one full outbox, is close
       for (const one of talk.members) load.add(one, [talk.id]);
     }),
   );
-
-  for (const one of asleep) one.stopReading();
-  for (let said = 0; said < texts; said++) expect((await speaker.text(hall.id, text)).ok).toBe(true);
-  expect(await metricOf(port, 'parley_outbox_depth')).toBeLessThan(sleepers * (outboxBytes + aboveFull));
   await load.answers(5_000);
   await load.stop();
 
