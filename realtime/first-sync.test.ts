@@ -164,6 +164,7 @@ test(
                 await client.next('message', (frame) => frame.conversationId === id && frame.seq >= count);
             }
             keep(client);
+            await client.close();
             for (const id of made) expectWhole(heard, id);
           },
         ),
