@@ -48,7 +48,7 @@ export const openBus = async (url: string, deps: BusDeps, stack: AsyncDisposable
   const dropped = (): void => drops.add();
   const bus = redisBus({ redis, channel: `${namespace}:bus`, origin: Buffer.from(randomBytes(8)), dropped, report });
   stack.defer(() => bus.close());
-  const away = (): string | undefined => redis.away() ?? (bus.isHearing() ? undefined : 'not subscribed yet');
+  const away = (): string | undefined => redis.away() ?? bus.deaf();
   return {
     bus,
     leases: redisPresenceLeases(redis, `${namespace}:presence`, leaseMs),

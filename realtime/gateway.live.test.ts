@@ -16,7 +16,7 @@ const openEnd = async (channel: string): Promise<{ readonly bus: RedisBus; reado
   const ignore = (): void => undefined;
   const bus = redisBus({ redis, channel, origin: randomBytes(8), dropped: ignore, report: ignore });
   stack.defer(() => bus.close());
-  await expect.poll(() => bus.isHearing()).toBe(true);
+  await expect.poll(() => bus.deaf()).toBeUndefined();
   return { bus, redis };
 };
 

@@ -15,8 +15,8 @@ export interface RedisBusDeps {
 }
 
 export interface RedisBus extends Bus {
-  /** Whether it hears the other processes. */
-  isHearing(): boolean;
+  /** Why it does not hear the other processes; undefined: it does. */
+  deaf(): string | undefined;
   close(): void;
 }
 
@@ -33,7 +33,7 @@ export const redisBus = ({ redis, channel, origin, dropped, report }: RedisBusDe
   const { commands, subscriber } = redis;
   const here = memoryBus(report);
   let underWay = 0;
-  let isHearing = false;
+  let deafness: string | undefined = 'not subscribed yet';
   let last: RoutedBatch | undefined;
 
   const send = async (encoded: Buffer): Promise<void> => {
@@ -60,21 +60,24 @@ export const redisBus = ({ redis, channel, origin, dropped, report }: RedisBusDe
   };
   const subscribe = (): void => {
     subscriber.subscribe(channel).then(
-      () => (isHearing = true),
-      // It is away again, and when it is back this is done again; or it refuses: a new connection asks again.
-      () => subscriber.disconnect(true),
+      () => (deafness = undefined),
+      (error: unknown) => (deafness = error instanceof Error ? error.message : 'not subscribed'),
     );
   };
-  const deaf = (): void => void (isHearing = false);
+  const closed = (): void => {
+    deafness ??= 'not subscribed yet';
+  };
   subscriber.on('messageBuffer', hear);
   subscriber.on('ready', subscribe);
-  subscriber.on('close', deaf);
+  subscriber.on('close', closed);
   if (subscriber.status === 'ready') subscribe();
 
   const beat = setInterval(() => {
     if (last !== undefined) tellOthers({ ...last, from: last.through, deliveries: [] });
-    // Else a connection on which nothing comes and nothing goes may be dead for ever.
-    if (isHearing) subscriber.ping().catch(() => undefined);
+    if (subscriber.status !== 'ready') return;
+    // Without a ping a connection on which nothing comes may be dead for ever.
+    if (deafness === undefined) subscriber.ping().catch(() => undefined);
+    else subscribe();
   }, heartbeatMs);
   beat.unref();
 
@@ -85,12 +88,12 @@ export const redisBus = ({ redis, channel, origin, dropped, report }: RedisBusDe
       tellOthers(message);
     },
     listen: (listener) => here.listen(listener),
-    isHearing: () => isHearing,
+    deaf: () => deafness,
     close() {
       clearInterval(beat);
       subscriber.off('messageBuffer', hear);
       subscriber.off('ready', subscribe);
-      subscriber.off('close', deaf);
+      subscriber.off('close', closed);
     },
   };
 };

@@ -138,6 +138,30 @@ test('D12: chat goes on while Redis is killed and started again under load; pres
   expect(await server.end('SIGTERM')).toEqual({ code: 0, signal: null });
 });
 
+test('D12: a Redis that answers nothing any more holds up nobody, and is heard again when it goes on', async (context) => {
+  const stack = newStack();
+  const redis = await own(stack);
+  if (redis === undefined) return context.skip();
+  const server = await startOn(redis.url, stack);
+  const [ann, ben] = [
+    stack.use(await WireClient.live(server.port, 'ann')),
+    stack.use(await WireClient.live(server.port, 'ben')),
+  ];
+  const { conversationId } = await ann.ask({ type: 'start-direct', with: { name: 'ben' } });
+  await expect.poll(() => busOf(server)).toBe('ok');
+  process.kill(redis.pid, 'SIGSTOP');
+  let seq = 0;
+  const say = async (): Promise<string> => {
+    ann.text(conversationId, 'still here');
+    seq++;
+    await ben.next('message', (message) => message.seq === seq);
+    return busOf(server);
+  };
+  await expect.poll(say).not.toBe('ok');
+  process.kill(redis.pid, 'SIGCONT');
+  await expect.poll(say).toBe('ok');
+});
+
 test('D12: FLUSHALL costs nobody a message, and nobody who is there is shown as gone', async () => {
   const stack = newStack();
   const server = await startOn(inject('redis'), stack);
@@ -195,6 +219,24 @@ const failedStart = async (bus: string, stack: AsyncDisposableStack) => {
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, said };
 };
+
+test('a user of Redis that may do what docs/distributed.md names is enough', async (context) => {
+  const stack = newStack();
+  const rights = '+@scripting +@pubsub +@connection +@sortedset +@hash +@keyspace +time +info';
+  const user = ['parley', 'on', '>a-long-secret', '~{parley:*', '&parley:*', ...rights.split(' ')];
+  const redis = await own(stack, ['--user', ...user]);
+  if (redis === undefined) return context.skip();
+  const server = await startOn(redis.url.replace('//', '//parley:a-long-secret@'), stack);
+  const [ann, ben] = [
+    stack.use(await WireClient.live(server.port, 'ann')),
+    stack.use(await WireClient.live(server.port, 'ben')),
+  ];
+  await ann.ask({ type: 'start-direct', with: { name: 'ben' } });
+  ann.send({ type: 'subscribe-presence', users: [idOf(ben)] });
+  await seenOnline(ann, idOf(ben), true);
+  await expect.poll(() => busOf(server)).toBe('ok');
+  expect(server.output.filter((line) => line.includes('presence is not kept'))).toEqual([]);
+});
 
 test('O8: credentials, a database or a server that will not do end the start with one line and code 2', async (context) => {
   const stack = newStack();

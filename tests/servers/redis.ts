@@ -10,6 +10,7 @@ import type { LiveServer, Product } from './product.ts';
 /** A Redis of its own, which a test may end and start again; each start is empty and has another port. */
 export interface OwnRedis extends LiveServer {
   readonly port: number;
+  readonly pid: number;
   /** At once, as a crash. */
   kill(): Promise<void>;
 }
@@ -68,11 +69,12 @@ export const startOwnRedis = async (settings: readonly string[] = []): Promise<O
       child.once('error', resolve);
       child.once('close', () => resolve(undefined));
     });
-    if (child.pid === undefined) {
+    const { pid } = child;
+    if (pid === undefined) {
       await give();
       return undefined;
     }
-    const reaped = after({ kill: child.pid });
+    const reaped = after({ kill: pid });
     const kill = async (): Promise<void> => {
       child.kill('SIGKILL');
       await exited;
@@ -84,7 +86,7 @@ export const startOwnRedis = async (settings: readonly string[] = []): Promise<O
           await kill();
           await give();
         };
-        return { url: `redis://127.0.0.1:${port}`, port, kill, stop };
+        return { url: `redis://127.0.0.1:${port}`, port, pid, kill, stop };
       }
       await pause(50);
     }
