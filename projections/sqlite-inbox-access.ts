@@ -78,6 +78,13 @@ export const messageColumns = `message.seq, message.id, user.id AS by, message.s
 export const fromMessage = `FROM message JOIN user ON user.no = message.sender
   LEFT JOIN change ON change.message = message.place`;
 
+/** The message of a place. */
+export const messageAtPlace = `SELECT ${messageColumns} ${fromMessage} WHERE message.place = ?`;
+
+/** The last changes of a conversation after a place, of messages after a seq. */
+export const changesAfterPlace = `SELECT message, change.place FROM change CROSS JOIN message ON message.place = message
+  WHERE change.conversation = ? AND change.place > ? AND message.seq > ? ORDER BY change.place LIMIT ?`;
+
 export const contentIn = (row: Row): MessageContent | null => {
   const text = textOrNull(row, 'content');
   if (text === null) return null;

@@ -2,7 +2,14 @@ import type { DatabaseSync } from 'node:sqlite';
 import { userId, type ConversationId, type UserId } from '../schemas/ids.ts';
 import { conversationStream } from '../schemas/streams.ts';
 import type { ChangeAt, ChangedMessages, Changes, Message } from './inbox.ts';
-import { fromMessage, inboxAccess, lengthOf, messageColumns, messageIn, type Asker } from './sqlite-inbox-access.ts';
+import {
+  changesAfterPlace,
+  inboxAccess,
+  lengthOf,
+  messageAtPlace,
+  messageIn,
+  type Asker,
+} from './sqlite-inbox-access.ts';
 import type { chatQueries } from './sqlite-inbox-chats.ts';
 import { idIn, numberIn, type Row } from './sqlite-inbox-file.ts';
 import { pageText, profileIn } from './sqlite-inbox-history.ts';
@@ -28,10 +35,8 @@ export const changeQueries = (
   const sentAfter = db.prepare(`SELECT message.place AS message, message.place FROM message INDEXED BY message_by_seq
     LEFT JOIN change ON change.message = message.place
     WHERE message.conversation = ? AND message.seq > ? AND change.message IS NULL ORDER BY message.seq LIMIT ?`);
-  const changedLater =
-    db.prepare(`SELECT message, change.place FROM change CROSS JOIN message ON message.place = message
-    WHERE change.conversation = ? AND change.place > ? AND message.seq > ? ORDER BY change.place LIMIT ?`);
-  const messageAt = db.prepare(`SELECT ${messageColumns} ${fromMessage} WHERE message.place = ?`);
+  const changedLater = db.prepare(changesAfterPlace);
+  const messageAt = db.prepare(messageAtPlace);
 
   /** Profiles of people with whom the user has a chat, and up to where they were looked through. */
   const profilesAfter = ({ no }: Asker, place: number): { readonly changes: ChangeAt[]; readonly through: number } => {

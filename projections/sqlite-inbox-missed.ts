@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { commandId, conversationId, userId, type UserId } from '../schemas/ids.ts';
 import type { Missed, MissedItem } from './inbox.ts';
-import { contentIn, fromMessage, inboxAccess, messageColumns, timeIn } from './sqlite-inbox-access.ts';
+import { changesAfterPlace, contentIn, inboxAccess, messageAtPlace, timeIn } from './sqlite-inbox-access.ts';
 import {
   idIn,
   kinds,
@@ -62,9 +62,8 @@ export const missedQueries = (db: DatabaseSync) => {
       AND iif(role IS NULL, member.place, max(conversation.place, conversation.marks_place)) > ?2`);
   const sentPlaces = db.prepare(`SELECT place FROM message INDEXED BY message_by_seq
     WHERE conversation = ? AND seq BETWEEN ? AND ? ORDER BY seq`);
-  const changes = db.prepare(`SELECT message, change.place FROM change CROSS JOIN message ON message.place = message
-    WHERE change.conversation = ? AND change.place > ? AND seq > ? ORDER BY change.place LIMIT ?`);
-  const messageAt = db.prepare(`SELECT ${messageColumns} ${fromMessage} WHERE message.place = ?`);
+  const changes = db.prepare(changesAfterPlace);
+  const messageAt = db.prepare(messageAtPlace);
   const membersOf = db.prepare(`SELECT id, role FROM member JOIN user ON user.no = member.user
     WHERE conversation = ? AND role IS NOT NULL ORDER BY since, rank`);
   const marksOf = db.prepare(`SELECT id, delivered, read, delivered_at, read_at FROM mark
