@@ -1,4 +1,4 @@
-import { marksShownTo, receivers } from '../domain/visibility.ts';
+import { marksShownTo } from '../domain/visibility.ts';
 import { isConversationEvent, isPresenceEvent, isReceiptsEvent, isUserEvent } from '../domain/fold.ts';
 import type { EventLog, TailBatch } from '../event-log/event-log.ts';
 import type { ConversationEvent } from '../schemas/conversation-events.ts';
@@ -9,16 +9,9 @@ import type { LogPosition } from '../schemas/position.ts';
 import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import { kindOf, subjectOf } from '../schemas/streams.ts';
 import type { Bus, Delivery, RoutedBatch } from './bus.ts';
-import {
-  accountFrame,
-  changeFrame,
-  conversationFrame,
-  isHideable,
-  placeholderFrame,
-  receiptsFrame,
-} from './encode-frame.ts';
+import { changeDelivery, marksDelivery } from './deliveries.ts';
+import { accountFrame } from './encode-frame.ts';
 import type { FlushTurn } from './flush-turn.ts';
-import { LazyFrame } from './lazy-frame.ts';
 import type { KnownMembership, Memberships } from './memberships.ts';
 
 /** What a device is owed, also when it comes back. */
@@ -254,61 +247,3 @@ export class Router {
       await this.#deps.memberships.loadName(id, known);
   }
 }
-
-const changeDelivery = (
-  id: ConversationId,
-  event: ConversationEvent,
-  recorded: RecordedEvent,
-  place: number,
-  { state, revision }: KnownMembership,
-  name: string | null,
-): Delivery => {
-  // Encoded perhaps when the membership has gone on: it shows the one it was routed by.
-  const whole = (begun: Beginning): LazyFrame =>
-    new LazyFrame(() => conversationFrame(id, begun, recorded.time, { state, revision }, name));
-  const common = {
-    is: 'frame',
-    place,
-    time: recorded.time,
-    receivers: receivers(state, event, recorded.revision),
-  } as const;
-  if (event.type === 'conversation-started') {
-    const frame = whole(event);
-    return { ...common, frame, whole: undefined, hidden: undefined, sent: undefined, left: undefined };
-  }
-  return {
-    ...common,
-    frame: new LazyFrame(() => changeFrame(id, event, recorded)),
-    whole: event.type === 'member-added' ? { isFor: event.userId, frame: whole(event) } : undefined,
-    hidden: isHideable(event)
-      ? { by: event.by, frame: new LazyFrame(() => placeholderFrame(id, event, recorded)) }
-      : undefined,
-    sent: event.type === 'message-sent' ? { by: event.by, messageId: event.commandId } : undefined,
-    left: leftBy(event),
-  };
-};
-
-type Beginning = Extract<ConversationEvent, { type: 'conversation-started' | 'member-added' }>;
-
-const leftBy = (event: ConversationEvent): UserId | undefined => {
-  if (event.type === 'member-removed') return event.userId;
-  return event.type === 'member-left' ? event.by : undefined;
-};
-
-const marksDelivery = (
-  id: ConversationId,
-  marks: ReceiptsEvent['marks'],
-  time: number,
-  place: number,
-  shownTo: readonly UserId[],
-): Delivery => ({
-  is: 'frame',
-  place,
-  time,
-  receivers: shownTo,
-  frame: new LazyFrame(() => receiptsFrame(id, marks, time)),
-  whole: undefined,
-  hidden: undefined,
-  sent: undefined,
-  left: undefined,
-});
