@@ -22,6 +22,20 @@ const answersAPing = async (client: WireClient): Promise<void> => {
   await client.next('pong');
 };
 
+/** A log whose reads of conversations wait for `released`. */
+const holdingConversations =
+  (reading: PromiseWithResolvers<undefined>, released: () => Promise<undefined>) =>
+  (log: EventLog): EventLog => ({
+    ...asPort(log),
+    async readStream(stream, ...read) {
+      if (kindOf(stream) === 'conversation') {
+        reading.resolve(undefined);
+        await released();
+      }
+      return log.readStream(stream, ...read);
+    },
+  });
+
 test('a socket paused for its commands is read again, also when their answers filled its outbox', async () => {
   const big: CommandAnswer = {
     ok: true,
@@ -97,16 +111,7 @@ test('resumes are bounded as commands are: what is under way is read no further,
 test('a resume that another one followed gives nothing more, wherever it was cut off', async () => {
   const reading = Promise.withResolvers<undefined>();
   const release = Promise.withResolvers<undefined>();
-  const reads = (log: EventLog): EventLog => ({
-    ...asPort(log),
-    async readStream(stream, ...read) {
-      if (kindOf(stream) === 'conversation') {
-        reading.resolve(undefined);
-        await release.promise;
-      }
-      return log.readStream(stream, ...read);
-    },
-  });
+  const reads = holdingConversations(reading, () => release.promise);
   let cursor = '';
   const before = async ({ signIn, gateway }: CommandSide, log: EventLog): Promise<void> => {
     const [ann, ben] = [await signIn(signToken('ann', 'phone')), await signIn(signToken('ben', 'phone'))];
@@ -170,16 +175,7 @@ test('events of all kinds behind one whose members are not known yet hold up not
   let release = Promise.withResolvers<undefined>();
   release.resolve(undefined);
   const reading = Promise.withResolvers<undefined>();
-  const reads = (log: EventLog): EventLog => ({
-    ...asPort(log),
-    async readStream(stream, ...read) {
-      if (kindOf(stream) === 'conversation') {
-        reading.resolve(undefined);
-        await release.promise;
-      }
-      return log.readStream(stream, ...read);
-    },
-  });
+  const reads = holdingConversations(reading, () => release.promise);
   const chats: string[] = [];
   const before = async ({ signIn, gateway }: CommandSide): Promise<void> => {
     const ann = await signIn(signToken('ann', 'phone'));
