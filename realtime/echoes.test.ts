@@ -46,12 +46,13 @@ test('after a resume the event of an accepted send is a message, and one under w
 test('messages sent on other sockets are never passed over, and what is remembered is bounded', () => {
   const echoes = new Echoes();
   expect(echoes.passOver(newCommandId(), frame)).toBe(false);
-  const ids = Array.from({ length: 2_000 }, newCommandId);
+  const ids = Array.from({ length: 5_000 }, newCommandId);
   for (const id of ids) {
     echoes.sent(id);
     echoes.answered(id, true);
   }
-  expect(ids.filter((id) => echoes.passOver(id, frame)).length).toBeLessThanOrEqual(512);
+  // Those of the latest sends, though the router is so far behind.
+  expect(ids.filter((id) => echoes.passOver(id, frame))).toEqual(ids.slice(-2_048));
 });
 
 test('in any order of copies, answers and the event, the client gets accepted or the message, and nothing stays held', () => {

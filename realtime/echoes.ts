@@ -1,7 +1,10 @@
 import type { CommandId } from '../schemas/ids.ts';
 
-/** More than a socket may have under way; an id forgotten too early costs the client one frame it can tell by its id. */
-const mostRemembered = 512;
+/**
+ * Far more than is accepted while the router reads the members of a conversation, however fast a socket sends. An id
+ * forgotten too early costs the client one frame it can tell by its id.
+ */
+const mostRemembered = 2_048;
 
 interface Send {
   /** Answers still due: the same id may be under way twice. */
