@@ -34,21 +34,24 @@ export const redisBus = ({ redis, channel, origin, dropped, report }: RedisBusDe
   const here = memoryBus(report);
   let underWay = 0;
   let deafness: string | undefined = 'not subscribed yet';
+  /** Says no more than how far the last batch went. */
   let last: RoutedBatch | undefined;
 
-  const send = async (encoded: Buffer): Promise<void> => {
-    underWay += encoded.length;
+  const send = async (message: BusMessage): Promise<void> => {
+    let size = 0;
     try {
+      const encoded = Buffer.concat([origin, encodeBusMessage(message)]);
+      size = encoded.length;
+      underWay += size;
       await commands.publish(channel, encoded);
     } catch {
       dropped();
     } finally {
-      underWay -= encoded.length;
+      underWay -= size;
     }
   };
   const tellOthers = (message: BusMessage): void => {
-    if (commands.status === 'ready' && underWay < mostBytesUnderWay)
-      void send(Buffer.concat([origin, encodeBusMessage(message)]));
+    if (commands.status === 'ready' && underWay < mostBytesUnderWay) void send(message);
     else dropped();
   };
 
@@ -73,7 +76,7 @@ export const redisBus = ({ redis, channel, origin, dropped, report }: RedisBusDe
   if (subscriber.status === 'ready') subscribe();
 
   const beat = setInterval(() => {
-    if (last !== undefined) tellOthers({ ...last, from: last.through, deliveries: [] });
+    if (last !== undefined) tellOthers(last);
     if (subscriber.status !== 'ready') return;
     // Without a ping a connection on which nothing comes may be dead for ever.
     if (deafness === undefined) subscriber.ping().catch(() => undefined);
@@ -84,7 +87,7 @@ export const redisBus = ({ redis, channel, origin, dropped, report }: RedisBusDe
   return {
     publish(message) {
       here.publish(message);
-      if (message.is === 'batch') last = message;
+      if (message.is === 'batch') last = { ...message, from: message.through, deliveries: [] };
       tellOthers(message);
     },
     listen: (listener) => here.listen(listener),
