@@ -4,7 +4,7 @@ import { chatOf, endChat, newMember, takeView } from './chats.ts';
 import { emit, storeAccount, storeChat, type Core } from './core.ts';
 import { wantDelivered } from './marks.ts';
 import type { Member, Message } from './state.ts';
-import { advance, eraseAuthor, place } from './timeline.ts';
+import { advance, eraseAuthor, hideAuthor, place } from './timeline.ts';
 
 /**
  * A page of chats as they are. Behind them changes of our own account are told from an earlier place, so none of those is
@@ -34,6 +34,13 @@ const introduce = (core: Core, view: ChatView): void => {
   chat.record = { ...chat.record, mutedUntil, pinned, archivedAt: archived ? seq : null };
   if (lastMessage !== null && lastMessage.by !== userId) wantDelivered(core, chat, lastMessage.seq);
   takeView(core, view);
+  if (lastMessage !== null) takeHidden(core, [lastMessage]);
+};
+
+/** Whom we block by now may have been shown before a first sync was cut off, and no frame says it again. */
+const takeHidden = (core: Core, messages: readonly Pick<Message, 'by' | 'state'>[]): void => {
+  const authors = new Set(messages.flatMap(({ by, state }) => (state === 'hidden' ? [by] : [])));
+  for (const author of authors) hideAuthor(core, author);
 };
 
 /** Of a one-to-one chat both are known by it, but not how far the other has come. */
@@ -47,6 +54,7 @@ export const takeNewest = (core: Core, conversationId: string, messages: readonl
   if (chat === undefined || first === undefined) return;
   if (chat.record.through < 0) storeChat(core, chat, { through: first.seq - 1 });
   for (const message of messages) place(core, conversationId, message);
+  takeHidden(core, messages);
   // What was held already waited for those before it.
   advance(core, chat);
 };

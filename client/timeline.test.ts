@@ -61,6 +61,17 @@ test('C15: a first sync tells the newest pages it brings; every other chat begin
   expect(client.core.state.chats.get(second)?.record.members).toMatchObject([{ userId: me }, { userId: other }]);
 });
 
+test('S5: who was blocked while a first sync was cut off is hidden in what came before', () => {
+  const { server, client } = connected();
+  server.say(talk, 'theirs');
+  client.settle();
+  const messages = server.views(talk, 0).map((view) => ({ ...view, state: 'hidden' as const, content: null }));
+  server.events.push({ type: 'history', conversationId: talk, members: null, messages, isFirst: true });
+  client.deliver('events');
+  client.flush();
+  expect(client.core.state.chats.get(talk)?.held).toMatchObject([{ state: 'hidden', content: null }]);
+});
+
 test('of more conversations than the cache holds the longest unused is dropped, and nothing of it told again', () => {
   const { server, client } = connected({ messages: 10, chats: 1 });
   server.say(talk, 'theirs');

@@ -224,6 +224,25 @@ test('I6: it shows what the user may see, and of those it blocks no more than a 
   expect(JSON.stringify(tablet.frames)).not.toContain('before');
 });
 
+test('I6: a block between two attempts hides what the pages before it showed', async () => {
+  const [a, b] = [name(), name()];
+  const [ann, bob] = [await live(a), await live(b)];
+  const made = await groups(ann, 60, [{ name: b }]);
+  for (const id of made) await say(bob, id, ['from somebody blocked']);
+  await inboxHasAll();
+  const cut = await startSync(a, 'tablet');
+  const { next } = await cut.next('changes');
+  cut.ws.terminate();
+  await ann.save({ type: 'block', user: { name: b } });
+  await inboxHasAll();
+  const again = await synced(a, 'tablet', next);
+  const last = new Map<string, { readonly state: string } | null>(
+    chatsIn(again.frames).map(({ conversationId, lastMessage }) => [conversationId, lastMessage]),
+  );
+  expect(made.map((id) => last.get(id)?.state)).toEqual(made.map(() => 'hidden'));
+  expect(JSON.stringify(again.frames)).not.toContain('from somebody blocked');
+});
+
 test('C15: a page of long texts is cut at its older end, so that a frame stays small; a single long one comes whole', async () => {
   const [a, b] = [name(), name()];
   const [ann, bob] = [await live(a), await live(b)];

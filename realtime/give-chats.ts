@@ -29,7 +29,8 @@ const pageBytes = 192 * 1_024;
  * the device has the chats already, from a first sync that was cut off; 0: nothing.
  *
  * The answer is the place from which the log goes on: every chat given is at least as new. Pages come by rising place of the
- * last change, so what changes meanwhile comes again and nothing is missed. Rejects when the inbox cannot be read.
+ * last change, so what changes meanwhile comes again and nothing is missed; when the user blocks others meanwhile, all comes
+ * again. Rejects when the inbox cannot be read.
  *
  * Holds one page at most, and none while it waits for a socket that does not keep up.
  */
@@ -58,10 +59,16 @@ export const giveChats = async (
   };
 
   let place = after;
+  let isAgain = false;
   for (let isLast = false; !isLast;) {
     const page = await ask(() => inbox.changesAfter(session.userId, place, changesAtOnce));
     for (const frame of framesOf(page.changes, session.blocks, deps.eventLog)) await give(frame);
     ({ through: place, isLast } = page);
+    // Of chats given before a block the previews may show what it hides, and the log goes on behind it.
+    if (isAgain || !page.changes.some(({ type }) => type === 'blocks')) continue;
+    isAgain = true;
+    place = 0;
+    isLast = false;
   }
   const { chats } = await ask(() => inbox.chats(session.userId, { cursor: null, limit: newestChats }));
   for (const { conversationId, memberCount } of chats) {
@@ -84,11 +91,7 @@ const shownTo = (blocks: Blocks, change: ChangeAt): ChangeView =>
       : change,
   );
 
-const framesOf = function* (
-  changes: readonly ChangeAt[],
-  blocks: Blocks,
-  eventLog: EventLog,
-): Generator<Buffer> {
+const framesOf = function* (changes: readonly ChangeAt[], blocks: Blocks, eventLog: EventLog): Generator<Buffer> {
   for (let at = 0; at < changes.length; at += changesInFrame) {
     const some = changes.slice(at, at + changesInFrame);
     const next = cursorAt(eventLog.positionAt(some.at(-1)?.place ?? 0));
