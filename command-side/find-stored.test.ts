@@ -9,7 +9,7 @@ import { idWindowSize } from '../schemas/limits.ts';
 import { conversationStream } from '../schemas/streams.ts';
 import { accepted, codeOf, CommandsUnderTest, noInbox } from '../tests/commands-under-test.ts';
 import type { Caller } from './command-gateway.ts';
-import type { StoredCommands } from './find-stored.ts';
+import { findStored, type StoredCommands } from './find-stored.ts';
 
 /** A log that counts the events of conversations that are read from it. */
 const counting = (log: EventLog, count: (events: number) => void): EventLog => {
@@ -97,4 +97,19 @@ test('M1: a store that points elsewhere has said nothing: the log has the last w
   const first = accepted(await commands.handler.submit(ada, send));
   await passTheWindow(commands, bob, conversation);
   expect(accepted(await commands.handler.submit(ada, send))).toMatchObject({ seq: first.seq, chain: first.chain });
+});
+
+test('an inbox that cannot be read is reported once a minute, whatever is looked up meanwhile', async () => {
+  await using commands = await CommandsUnderTest.open();
+  const [ada, bob] = [await commands.user('ada'), await commands.user('bob')];
+  const conversation = await commands.group(ada, bob);
+  const { log: eventLog, clock } = commands;
+  const reports: unknown[] = [];
+  const report = (details: Readonly<Record<string, unknown>>): void => void reports.push(details['err']);
+  const find = findStored({ eventLog, inbox: noInbox, clock, report });
+  for (let i = 0; i < 10; i++) expect(await find(conversation, commands.newId())).toEqual({ absentUpTo: 0 });
+  expect(reports).toEqual([new Error('the inbox is away')]);
+  clock.monotonicOffset += 60_001;
+  await find(conversation, commands.newId());
+  expect(reports).toHaveLength(2);
 });

@@ -6,7 +6,7 @@ import { timeOfUuid, type CommandId, type ConversationId, type UserId } from '..
 import { conversationStream, type StreamName } from '../schemas/streams.ts';
 import { busy, rateLimited } from './answers.ts';
 import type { Tip } from './conversation-cache.ts';
-import { findStored, type FindStoredDeps } from './find-stored.ts';
+import { findStored, type FindStored, type FindStoredDeps } from './find-stored.ts';
 import { gate } from './gate.ts';
 import { leastRecentlyUsed } from './least-recently-used.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -64,13 +64,13 @@ export const searchId = async <First>(eventLog: EventLog, search: IdSearch<First
  * as this one. No clock is in the proof, only the times in the ids.
  */
 export const lookUpId = async (
-  deps: FindStoredDeps,
+  eventLog: EventLog,
+  find: FindStored,
   conversation: ConversationId,
   { state, revision }: Tip,
   id: CommandId,
 ): Promise<LookedUp> => {
-  const { eventLog } = deps;
-  const stored = await findStored(deps, conversation, id);
+  const stored = await find(conversation, id);
   const first = 'event' in stored ? firstAnswer(stored.event, id) : undefined;
   if (first !== undefined) return { known: first };
   const absentUpTo = 'absentUpTo' in stored ? stored.absentUpTo : 0;
@@ -109,6 +109,7 @@ const mostRemembered = 10_000;
 
 /** Look-ups for everybody: few at once, copies of one share its look-up, and what was found once is remembered. */
 export const idLookUps = (deps: IdLookUpsDeps): IdLookUps => {
+  const stored = findStored(deps);
   const places = gate(atOnce, mostWaiting);
   const found = leastRecentlyUsed<string, LookedUp>(mostRemembered);
   const underWay = new Map<string, Promise<LookedUp>>();
@@ -125,7 +126,7 @@ export const idLookUps = (deps: IdLookUpsDeps): IdLookUps => {
       const begun = underWay.get(shared);
       if (begun !== undefined) return begun;
       const lookUp = places.enter(async () => {
-        const lookedUp = await lookUpId(deps, conversation, tip, id);
+        const lookedUp = await lookUpId(deps.eventLog, stored, conversation, tip, id);
         if (typeof lookedUp === 'object') found.set(key, lookedUp);
         return lookedUp;
       });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { emptyIdWindow } from '../domain/id-window.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import { loadMembership } from '../realtime/load-membership.ts';
-import { accepted, CommandsUnderTest, noInbox } from '../tests/commands-under-test.ts';
+import { accepted, CommandsUnderTest } from '../tests/commands-under-test.ts';
 import { conversationCache } from './conversation-cache.ts';
 import { findMessage } from './find-message.ts';
 import { lookUpId } from './look-up-id.ts';
@@ -32,9 +32,10 @@ test('a page shorter than asked for is not the end: states, messages and ids are
   }
   const [first] = sends;
   if (first?.type !== 'send' || tip.state === undefined) throw new Error('nothing was sent');
+  const nothingStored = () => Promise.resolve({ absentUpTo: 0 });
   const withoutWindow = { ...tip, state: { ...tip.state, window: emptyIdWindow(0) } };
-  expect(await lookUpId({ eventLog, inbox: noInbox }, group, withoutWindow, first.messageId)).toMatchObject({
+  expect(await lookUpId(eventLog, nothingStored, group, withoutWindow, first.messageId)).toMatchObject({
     known: { seq: 1 },
   });
-  expect(await lookUpId({ eventLog, inbox: noInbox }, group, withoutWindow, commands.newId(0))).toBe('new');
+  expect(await lookUpId(eventLog, nothingStored, group, withoutWindow, commands.newId(0))).toBe('new');
 });
