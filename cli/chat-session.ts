@@ -1,5 +1,6 @@
 import type { Client, ClientEvents, OutgoingMessage, PlacedMessage } from '../client/client.ts';
 import type { MessageView } from '../schemas/views.ts';
+import { ChatNames } from './chat-names.ts';
 import { contentText, presenceText } from './chat-text.ts';
 
 /** How a session shows itself. */
@@ -30,20 +31,15 @@ const help = `/list                 the chats
 /pin  /unpin  /mute  /unmute  /archive  /unarchive
 /quit`.split('\n');
 
-/** One person's side of a chat: what is open, who is who, and what a line that was typed means. */
+/** One person's side of a chat: what is open, and what a line that was typed means. */
 export class ChatSession {
   /** Its id, provisional at first for one that is new. */
   open: string | null = null;
   /** Earlier messages of the open chat than the client holds. */
   older: MessageView[] = [];
   readonly client: Client;
-  readonly #name: string;
+  readonly #names: ChatNames;
   readonly #display: ChatDisplay;
-  readonly #names = new Map<string, string>();
-  /** Whose names were asked for: not everybody has one. */
-  readonly #asked = new Set<string>();
-  /** By whose name a new chat is being opened. */
-  readonly #opening = new Map<string, string>();
   #watched = 0;
   /** Who was not here yet when a chat with it was asked for. */
   #awaited: string | undefined;
@@ -51,7 +47,7 @@ export class ChatSession {
 
   constructor(client: Client, name: string, display: ChatDisplay, quit: () => void) {
     this.client = client;
-    this.#name = name;
+    this.#names = new ChatNames(client, name);
     this.#display = display;
     this.#quit = quit;
     client.on('message', (event) => this.#hear(event));
@@ -59,8 +55,7 @@ export class ChatSession {
       if (event.conversationId === this.open) display.outgoing(event);
     });
     client.on('chat-opened', ({ provisional, conversationId }) => {
-      const name = this.#opening.get(provisional);
-      if (name !== undefined) this.#opening.set(conversationId, name);
+      this.#names.opened(provisional, conversationId);
       this.#namePeer(conversationId);
       if (this.open === provisional) this.#show(conversationId);
     });
@@ -85,7 +80,7 @@ export class ChatSession {
     });
     client.on('unauthenticated', () => display.notice('the token was refused'));
     client.on('profile', ({ userId, displayName }) => {
-      if (displayName !== null) this.#names.set(userId, displayName);
+      this.#names.named(userId, displayName);
       display.changed();
     });
     client.on('typing', () => display.changed());
@@ -96,18 +91,12 @@ export class ChatSession {
     });
   }
 
-  /** What people call a conversation. */
   titleOf(conversationId: string): string {
-    const chat = this.client.chat(conversationId);
-    if (chat?.kind === 'group') return chat.name ?? '(erased)';
-    const peer = this.#peerOf(conversationId);
-    const name = peer === undefined ? 'a new chat' : this.nameOf(peer);
-    return this.#names.get(peer ?? '') ?? this.#opening.get(conversationId) ?? name;
+    return this.#names.titleOf(conversationId);
   }
 
   nameOf(userId: string): string {
-    if (userId === this.client.userId) return this.#name;
-    return this.#names.get(userId) ?? userId.slice(0, 6);
+    return this.#names.nameOf(userId);
   }
 
   /** Who types in the open chat, or how the other one of it is. */
@@ -115,7 +104,7 @@ export class ChatSession {
     if (this.open === null) return '';
     const typists = this.client.typists(this.open).map((userId) => this.nameOf(userId));
     if (typists.length > 0) return `${typists.join(', ')} typing …`;
-    const peer = this.#peerOf(this.open);
+    const peer = this.#names.peerOf(this.open);
     return presenceText(peer === undefined ? undefined : this.client.presence(peer), now);
   }
 
@@ -156,7 +145,7 @@ export class ChatSession {
     if (known !== undefined) this.#show(known.conversationId);
     else {
       const { id } = this.client.startDirect({ name });
-      this.#opening.set(id, name);
+      this.#names.opening(id, name);
       this.#show(id);
     }
   }
@@ -181,7 +170,7 @@ export class ChatSession {
 
   /** The chat cannot be opened yet; it will be when the other one opens it. */
   #await(provisional: string): void {
-    this.#awaited = this.#opening.get(provisional);
+    this.#awaited = this.#names.openingOf(provisional);
     this.#show(null);
   }
 
@@ -201,9 +190,8 @@ export class ChatSession {
 
   #hear(event: ClientEvents['message']): void {
     const { conversationId, message } = event;
-    if (!this.#names.has(message.by) && message.by !== this.client.userId) {
-      // Perhaps it has a name by now.
-      this.#asked.delete(message.by);
+    if (!this.#names.isNamed(message.by) && message.by !== this.client.userId) {
+      this.#names.askAgain(message.by);
       this.#meet(conversationId);
     }
     if (conversationId === this.open) {
@@ -214,30 +202,20 @@ export class ChatSession {
     }
   }
 
-  /** Who was asked for by a name has that name. */
   #namePeer(conversationId: string): void {
-    const name = this.#opening.get(conversationId);
-    const peer = this.#peerOf(conversationId);
-    if (name !== undefined && peer !== undefined) this.#names.set(peer, name);
-    const watched = this.client.chats().flatMap((chat) => this.#peerOf(chat.conversationId) ?? []);
+    this.#names.namePeer(conversationId);
+    const watched = this.client.chats().flatMap((chat) => this.#names.peerOf(chat.conversationId) ?? []);
     const isNew = watched.length !== this.#watched;
     this.#watched = watched.length;
     if (isNew) this.client.watchPresence(watched.slice(0, mostWatched));
-  }
-
-  /** The other one of a one-to-one chat. */
-  #peerOf(conversationId: string): string | undefined {
-    const chat = this.client.chat(conversationId);
-    if (chat?.kind !== 'direct') return undefined;
-    return chat.members.find(({ userId }) => userId !== this.client.userId)?.userId;
   }
 
   /** Learns the names of the members of a chat that are not known yet. */
   #meet(conversationId: string): void {
     this.#namePeer(conversationId);
     const members = this.client.chat(conversationId)?.members ?? [];
-    if (members.some(({ userId }) => !this.#names.has(userId))) this.#openAwaited();
-    if (this.client.status.status === 'live' && members.some(({ userId }) => !this.#asked.has(userId))) {
+    if (members.some(({ userId }) => !this.#names.isNamed(userId))) this.#openAwaited();
+    if (this.client.status.status === 'live' && members.some(({ userId }) => !this.#names.wasAsked(userId))) {
       void this.#learnNames();
     }
   }
@@ -258,7 +236,10 @@ export class ChatSession {
   #group(words: string): void {
     const [, quoted, plain = '', names = ''] = /^(?:"([^"]+)"|(\S+))\s*(.*)$/s.exec(words) ?? [];
     const members = names.split(/\s+/).filter((name) => name !== '');
-    const { id } = this.client.createGroup(quoted ?? plain, members.map((name) => ({ name }))); // prettier-ignore
+    const { id } = this.client.createGroup(
+      quoted ?? plain,
+      members.map((name) => ({ name })),
+    );
     this.#show(id);
   }
 
@@ -286,21 +267,8 @@ export class ChatSession {
     }, undefined);
   }
 
-  /** Who the others are, and who we are if nobody was told yet. */
   async #learnNames(): Promise<void> {
-    await this.#trying(async () => {
-      const { userId } = this.client;
-      const members = this.client.chats().flatMap((chat) => chat.members.map((member) => member.userId));
-      const unknown = [...new Set([...members, userId ?? ''])].filter((id) => !this.#asked.has(id)).slice(0, 200);
-      for (const id of unknown) this.#asked.add(id);
-      if (unknown.length === 0) return;
-      const { users } = await this.client.profiles(unknown);
-      for (const user of users) if (user.displayName !== null) this.#names.set(user.userId, user.displayName);
-      // Also where the read models do not know yet that we are here.
-      const isNameless = !users.some((user) => user.userId === userId && user.displayName !== null);
-      if (unknown.includes(userId ?? '') && isNameless) this.client.changeProfile({ displayName: this.#name });
-      this.#display.changed();
-    }, undefined);
+    if (await this.#trying(() => this.#names.learn(), false)) this.#display.changed();
   }
 
   /** A read that fails is no reason to end: the connection's own state is shown anyway. */
