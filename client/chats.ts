@@ -98,7 +98,11 @@ const takeLateIntroduction = (core: Core, chat: Chat, userId: string): void => {
 /** Where nobody is known yet, one more would look like all there are. */
 const membersAfter = ({ members, through }: ChatRecord, frame: MembersFrame, gone?: string): readonly Member[] => {
   if (members.length === 0) return members;
-  if (frame.type === 'member-added') return [...members, newMember(frame.userId, frame.role, through)];
+  if (frame.type === 'member-added') {
+    // A list that was read meanwhile may have it already.
+    const others = members.filter(({ userId }) => userId !== frame.userId);
+    return others.length < members.length ? members : [...members, newMember(frame.userId, frame.role, through)];
+  }
   if (frame.type !== 'role-changed') return members.filter(({ userId }) => userId !== gone);
   return members.map((member) => (member.userId === frame.userId ? { ...member, role: frame.role } : member));
 };

@@ -33,13 +33,23 @@ import {
   watchAgain,
   watchRefused,
 } from './ephemeral.ts';
-import { beginWhereItStands, takeChanges, takeNewest, takeProfile } from './first-sync.ts';
+import { beginWhereItStands, takeChanges, takeProfile } from './first-sync.ts';
 import { flushMarks, markRejected, marksWakeAt, takeMarked, takeReceipts, wantRead } from './marks.ts';
 import { messageOfFrame, messageOfView } from './messages.ts';
 import { complete, discard, enqueue, flushOutbox, outboxWakesAt, rejected } from './outbox.ts';
 import { flushReads, readDone, readFailed, readsWakeAt, requestRead, startRead } from './reads-due.ts';
 import type { Draft } from './state.ts';
-import { changeMessage, fillHoles, hideAuthor, isWhole, place, showAuthor, takeHistory, takePage } from './timeline.ts';
+import {
+  changeMessage,
+  fillHoles,
+  hideAuthor,
+  isWhole,
+  place,
+  showAuthor,
+  takeHistory,
+  takeNewest,
+  takePage,
+} from './timeline.ts';
 
 /** What happens to a client. */
 export type Input =

@@ -61,15 +61,100 @@ test('C15: a first sync tells the newest pages it brings; every other chat begin
   expect(client.core.state.chats.get(second)?.record.members).toMatchObject([{ userId: me }, { userId: other }]);
 });
 
-test('S5: who was blocked while a first sync was cut off is hidden in what came before', () => {
+const chatChange = (server: SimulatedServer, id: (typeof talks)[number], changed: object = {}) => ({
+  type: 'chat' as const,
+  chat: { ...server.chat(id, 0), ...changed },
+});
+
+test('S5: after a block between two attempts of a first sync, what was held comes again as it is now', () => {
   const { server, client } = connected();
   server.say(talk, 'theirs');
   client.settle();
+  client.told = [];
+  server.events.push({ type: 'changes', changes: [{ type: 'blocks' }], next: '' });
+  client.deliver('events');
+  expect(heldSeqs(client)).toEqual([]);
   const messages = server.views(talk, 0).map((view) => ({ ...view, state: 'hidden' as const, content: null }));
   server.events.push({ type: 'history', conversationId: talk, members: null, messages, isFirst: true });
   client.deliver('events');
   client.flush();
-  expect(client.core.state.chats.get(talk)?.held).toMatchObject([{ state: 'hidden', content: null }]);
+  expect(client.core.state.chats.get(talk)?.held).toMatchObject([{ seq: 1, state: 'hidden', content: null }]);
+  expect(toldSeqs(client)).toEqual([]);
+  client.restart();
+  expect(client.core.state.chats.get(talk)?.held).toMatchObject([{ seq: 1, state: 'hidden', content: null }]);
+});
+
+test('I6: who left and was added again between two attempts of a first sync begins that chat anew', () => {
+  const { server, client } = connected();
+  for (let n = 0; n < 3; n++) server.say(talk, 'before');
+  client.settle();
+  client.told = [];
+  for (let n = 0; n < 4; n++) server.say(talk, 'between');
+  server.cut();
+  client.cut();
+  client.wait(30_000);
+  client.flush();
+  client.deliver('answers');
+  const changes = [chatChange(server, talk, { visibleFrom: 6, version: 9 })];
+  server.events = [{ type: 'changes', changes, next: '' }];
+  const messages = server.views(talk, 6);
+  server.events.push({ type: 'history', conversationId: talk, members: null, messages, isFirst: true });
+  while (client.deliver('events'));
+  client.flush();
+  expect(heldSeqs(client)).toEqual([7]);
+  expect(toldSeqs(client)).toEqual([7]);
+  expect(client.core.state.ahead.size).toBe(0);
+});
+
+test('I3: a newest page far ahead of what an attempt before it left drops that, and leaves no hole', () => {
+  const { server, client } = connected();
+  for (let n = 0; n < 3; n++) server.say(talk, 'before');
+  client.settle();
+  client.told = [];
+  client.cut();
+  for (let n = 0; n < 7; n++) server.say(talk, 'between');
+  client.wait(30_000);
+  client.flush();
+  client.deliver('answers');
+  server.events = [{ type: 'changes', changes: [chatChange(server, talk)], next: '' }];
+  const messages = server.views(talk, 8);
+  server.events.push({ type: 'history', conversationId: talk, members: null, messages, isFirst: false });
+  while (client.deliver('events'));
+  client.flush();
+  expect(heldSeqs(client)).toEqual([9, 10]);
+  expect(toldSeqs(client)).toEqual([9, 10]);
+});
+
+test('I3: what we say during a first sync swallows nothing that others said before it', () => {
+  const server = new SimulatedServer();
+  for (let n = 0; n < 3; n++) server.say(talk, 'before');
+  const client = new SimulatedClient(server);
+  client.take({ type: 'tick' });
+  client.flush();
+  client.deliver('answers');
+  server.events = [{ type: 'changes', changes: [chatChange(server, talk)], next: '' }];
+  client.deliver('events');
+  const late = server.say(talk, 'while it goes on');
+  client.send(talk, 'mine');
+  client.flush();
+  while (client.deliver('answers'));
+  server.events = [{ type: 'synced', cursor: '4', caughtUp: false }, late];
+  while (client.deliver('events'));
+  client.flush();
+  expect(toldSeqs(client)).toEqual([4, 5]);
+});
+
+test('F26: a member that a page of members has already is not added once more; a newer view asks for members anew', () => {
+  const { server, client } = connected();
+  const members = server.members(talk).map((member) => ({ ...member, delivered: 2 }));
+  client.take({ type: 'members', conversationId: talk, members });
+  const added = { conversationId: talk, userId: other, role: 'member', by: me, time: 0, version: 6 } as const;
+  server.events.push({ type: 'member-added', ...added });
+  client.deliver('events');
+  expect(client.core.state.chats.get(talk)?.record.members).toMatchObject([{}, { userId: other, delivered: 2 }]);
+  server.events.push({ type: 'changes', changes: [chatChange(server, talk, { version: 8 })], next: '' });
+  client.deliver('events');
+  expect(client.core.state.chats.get(talk)?.record).toMatchObject({ version: 8, members: [], membersKnown: false });
 });
 
 test('of more conversations than the cache holds the longest unused is dropped, and nothing of it told again', () => {

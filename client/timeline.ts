@@ -195,6 +195,38 @@ export const takePage = (
   for (const message of messages) place(core, conversationId, message);
 };
 
+/**
+ * The newest page of a chat, as it is now: the conversation is told from there on. Of an earlier attempt what lies before it
+ * is dropped, and what was told already is not told again.
+ */
+export const takeNewest = (core: Core, conversationId: string, messages: readonly Message[]): void => {
+  const chat = core.state.chats.get(conversationId);
+  const [first] = messages;
+  if (chat === undefined || first === undefined) return;
+  dropFirst(core, chat, indexOf(chat.held, first.seq));
+  const told = Math.max(chat.record.through, first.seq - 1);
+  storeChat(core, chat, { through: told });
+  for (const message of messages) {
+    const known = heldAt(chat, message.seq);
+    if (known !== undefined && saysOtherwise(message, known)) replace(core, chat, message);
+    else if (known === undefined && message.seq > told) place(core, conversationId, message);
+    else if (known === undefined) {
+      chat.held.splice(indexOf(chat.held, message.seq), 0, message);
+      storeMessage(core, conversationId, message);
+    }
+  }
+  // What was held already waited for those before it.
+  advance(core, chat);
+};
+
+const saysOtherwise = (now: Message, known: Message): boolean =>
+  now.version > known.version || (now.version === known.version && now.state !== known.state);
+
+/** Drops what is held of every conversation, but for what has not been told yet. */
+export const dropAllTold = (core: Core): void => {
+  for (const chat of holdingChats(core)) dropFirst(core, chat, indexOf(chat.held, chat.record.through + 1));
+};
+
 /** We block its author: what is held of it is as the server would show it now. */
 export const hideAuthor = (core: Core, author: string): void => {
   core.state.unblocked.delete(author);

@@ -42,6 +42,7 @@ const liveInbox = (live: () => Inbox): Inbox => ({
   message: (...asked) => live().message(...asked),
   members: (...asked) => live().members(...asked),
   changesAfter: (...asked) => live().changesAfter(...asked),
+  chatsAfter: (...asked) => live().chatsAfter(...asked),
   changesOf: (...asked) => live().changesOf(...asked),
   missedAfter: (...asked) => live().missedAfter(...asked),
   profiles: (...asked) => live().profiles(...asked),

@@ -256,6 +256,8 @@ export const inboxChatsContract = (newPlace: NewInboxPlace): void => {
       const { changes, isLast } = await under.inbox.changesAfter(ada, page.through, 50);
       expect(changes.map(({ type }) => type)).toEqual(['chat', 'profile']);
       expect(isLast).toBe(true);
+      const chats = await under.inbox.chatsAfter(ada, since, 50);
+      expect(chats).toEqual({ changes: [changes[0]], through: changes[0]?.place, isLast: true });
     });
 
     test('profiles show what people said of themselves, and nothing of those nobody registered', async () => {

@@ -49,6 +49,9 @@ export interface Inbox {
    */
   changesAfter(user: UserId, place: number, limit: number): Promise<Changes>;
 
+  /** The same without the people: for a device that holds nothing they have changed, however long ago `place` is. */
+  chatsAfter(user: UserId, place: number, limit: number): Promise<Changes>;
+
   /**
    * The messages of a chat that were sent, edited or deleted after `place`, as they are now, in the order of their last
    * change: state, not events. The next page begins after the place of the last one.

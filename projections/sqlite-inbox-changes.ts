@@ -58,21 +58,27 @@ export const changeQueries = (
     return place > 0 && at > place ? [{ type: 'blocks', place: at }] : [];
   };
 
+  const nobody = { changes: [], through: Infinity };
+
+  const changesOfAll = (user: UserId, place: number, limit: number, peopleAfter: typeof profilesAfter): Changes => {
+    const by = asker(user);
+    if (by === undefined) return { changes: [], through: place, isLast: true };
+    const people = peopleAfter(by, place);
+    const found = [...changedAfter(by, place, limit), ...people.changes, ...blocksAfter(by, place)]
+      .filter((change) => change.place <= people.through)
+      .toSorted((a, b) => a.place - b.place);
+    const changes = found.slice(0, limit);
+    const last = changes.at(-1)?.place ?? place;
+    if (found.length > limit) return { changes, through: last, isLast: false };
+    return people.through === Infinity
+      ? { changes, through: last, isLast: true }
+      : { changes, through: people.through, isLast: false };
+  };
+
   return {
-    changesAfter(user: UserId, place: number, limit: number): Changes {
-      const by = asker(user);
-      if (by === undefined) return { changes: [], through: place, isLast: true };
-      const people = profilesAfter(by, place);
-      const found = [...changedAfter(by, place, limit), ...people.changes, ...blocksAfter(by, place)]
-        .filter((change) => change.place <= people.through)
-        .toSorted((a, b) => a.place - b.place);
-      const changes = found.slice(0, limit);
-      const last = changes.at(-1)?.place ?? place;
-      if (found.length > limit) return { changes, through: last, isLast: false };
-      return people.through === Infinity
-        ? { changes, through: last, isLast: true }
-        : { changes, through: people.through, isLast: false };
-    },
+    changesAfter: (user: UserId, place: number, limit: number): Changes =>
+      changesOfAll(user, place, limit, profilesAfter),
+    chatsAfter: (user: UserId, place: number, limit: number): Changes => changesOfAll(user, place, limit, () => nobody),
     changesOf(user: UserId, conversation: ConversationId, place: number, limit: number): ChangedMessages | undefined {
       const by = asker(user);
       const may = by && access(by, conversation);

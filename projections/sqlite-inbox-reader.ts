@@ -33,6 +33,7 @@ export interface InboxReaderCalls {
   chat: { ask: InConversation; answer: Chat | undefined };
   totalUnread: { ask: UserId; answer: TotalUnread };
   changesAfter: { ask: { user: UserId; place: number; limit: number }; answer: Changes };
+  chatsAfter: { ask: { user: UserId; place: number; limit: number }; answer: Changes };
   messages: { ask: InConversation & { from: PageFrom; limit: number }; answer: MessagePage | undefined };
   message: { ask: InConversation & { which: MessageKey }; answer: Message | undefined };
   members: { ask: InConversation; answer: MemberList | undefined };
@@ -59,6 +60,7 @@ serveCalls<InboxReaderCalls>({
     chat: ({ user, conversation }) => chats.chat(user, conversation),
     totalUnread: (user) => chats.totalUnread(user),
     changesAfter: ({ user, place, limit }) => changes.changesAfter(user, place, limit),
+    chatsAfter: ({ user, place, limit }) => changes.chatsAfter(user, place, limit),
     messages: ({ user, conversation, from, limit }) => history.messages(user, conversation, from, limit),
     message: ({ user, conversation, which }) => history.message(user, conversation, which),
     members: ({ user, conversation }) => history.members(user, conversation),

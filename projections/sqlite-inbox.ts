@@ -71,6 +71,7 @@ export const openSqliteInbox = async (path: string): Promise<Inbox> => {
     message: (user, conversation, which) => worker.call('message', { user, conversation, which }),
     members: (user, conversation) => worker.call('members', { user, conversation }),
     changesAfter: (user, place, limit) => worker.call('changesAfter', { user, place, limit: clampLimit(limit) }),
+    chatsAfter: (user, place, limit) => worker.call('chatsAfter', { user, place, limit: clampLimit(limit) }),
     changesOf: (user, conversation, place, limit) =>
       worker.call('changesOf', { user, conversation, place, limit: clampLimit(limit) }),
     missedAfter: (user, place, limit) => worker.call('missedAfter', { user, place, limit }),

@@ -4,14 +4,17 @@ import type { ConversationId } from '../schemas/ids.ts';
 import { cursorAt } from '../schemas/position.ts';
 import type { ChangeView } from '../schemas/views.ts';
 import { encodeFrame } from './encode-frame.ts';
+import type { Feed } from './gateway.ts';
 import type { BehindInbox } from './give-missed.ts';
 import type { Turnstile } from './turnstile.ts';
 
 export interface GiveChatsDeps {
   readonly eventLog: EventLog;
-  readonly inbox: Pick<Inbox, 'changesAfter' | 'chats' | 'messages' | 'members'>;
+  readonly inbox: Pick<Inbox, 'chatsAfter' | 'missedAfter' | 'chats' | 'messages' | 'members'>;
   /** Reads of the stores, of all sessions together. */
   readonly reads: Turnstile;
+  readonly feed: Feed;
+  readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
 }
 
 const changesAtOnce = 200;
@@ -28,9 +31,10 @@ const pageBytes = 192 * 1_024;
  * messages of the newest chats. Everything else is asked for when somebody wants to see it. `after`: the place up to which
  * the device has the chats already, from a first sync that was cut off; 0: nothing.
  *
- * The answer is the place from which the log goes on: every chat given is at least as new. Pages come by rising place of the
- * last change, so what changes meanwhile comes again and nothing is missed; when the user blocks others meanwhile, all comes
- * again. Rejects when the inbox cannot be read.
+ * The answer is the place from which the log goes on: every chat given is at least as new. Undefined while a conversation is
+ * parked: then only the log can say everything. Pages come by rising place of the last change, so what changes meanwhile
+ * comes again and nothing is missed; what changes after the beginning is left to the log, and when the user blocks others
+ * meanwhile, all comes again. Rejects when the inbox cannot be read.
  *
  * Holds one page at most, and none while it waits for a socket that does not keep up.
  */
@@ -39,8 +43,8 @@ export const giveChats = async (
   session: BehindInbox,
   deps: GiveChatsDeps,
   signal: AbortSignal,
-): Promise<number> => {
-  const { inbox, reads } = deps;
+): Promise<number | undefined> => {
+  const { inbox, reads, feed } = deps;
   const ask = async <T>(read: () => Promise<T>): Promise<T> => {
     await session.drained();
     // Of those that waited for their turn most may have been asked for anew: who asks again and again pays with its own wait.
@@ -59,21 +63,28 @@ export const giveChats = async (
   };
 
   let place = after;
-  let isAgain = false;
-  for (let isLast = false; !isLast;) {
-    const page = await ask(() => inbox.changesAfter(session.userId, place, changesAtOnce));
+  let head = feed.place;
+  for (let isLast = false; !isLast && place <= head;) {
+    const page = await ask(() => inbox.chatsAfter(session.userId, place, changesAtOnce));
     for (const frame of framesOf(page.changes, session.blocks, deps.eventLog)) await give(frame);
     ({ through: place, isLast } = page);
-    // Of chats given before a block the previews may show what it hides, and the log goes on behind it.
-    if (isAgain || !page.changes.some(({ type }) => type === 'blocks')) continue;
-    isAgain = true;
+    if (!page.changes.some(({ type }) => type === 'blocks')) continue;
+    // Of chats given before, the previews may show what a block hides, and the log goes on behind it.
+    head = feed.place;
     place = 0;
     isLast = false;
   }
-  const { chats } = await ask(() => inbox.chats(session.userId, { cursor: null, limit: newestChats }));
-  for (const { conversationId, memberCount } of chats) {
-    const frame = await ask(() => newestOf(conversationId, memberCount, session, inbox));
-    if (frame !== undefined) await give(frame);
+  // Of a parked conversation events before the place are not in the inbox, perhaps not even the chat.
+  if ((await ask(() => inbox.missedAfter(session.userId, place, 1))) === undefined) return undefined;
+  try {
+    const { chats } = await ask(() => inbox.chats(session.userId, { cursor: null, limit: newestChats }));
+    for (const { conversationId, memberCount } of chats) {
+      const frame = await ask(() => newestOf(conversationId, memberCount, session, inbox));
+      if (frame !== undefined) await give(frame);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    deps.warn({ err: error }, 'the inbox cannot be read: a new device goes on without its newest pages');
   }
   return place;
 };
@@ -82,7 +93,9 @@ type Blocks = BehindInbox['blocks'];
 
 /** The session's list is newer than the inbox. */
 const hidden = <M extends Message | null>(message: M, blocks: Blocks): M =>
-  message?.state === 'shown' && blocks.hides(message.by) ? { ...message, state: 'hidden', content: null } : message;
+  message?.state === 'shown' && blocks.hides(message.by)
+    ? { ...message, state: 'hidden', content: null, replyTo: null, editedAt: null }
+    : message;
 
 const shownTo = (blocks: Blocks, change: ChangeAt): ChangeView =>
   changeShown(

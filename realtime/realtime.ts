@@ -53,7 +53,7 @@ export interface RealtimeDeps {
   readonly presenceTimes: PresenceTimes;
   readonly inbox: Pick<
     Inbox,
-    'missedAfter' | 'changesAfter' | 'chats' | 'messages' | 'members' | 'presence' | 'onlineAfter'
+    'missedAfter' | 'chatsAfter' | 'chats' | 'messages' | 'members' | 'presence' | 'onlineAfter'
   >;
   /** Of that inbox. */
   readonly progress: Pick<Progress, 'waitFor'>;

@@ -55,7 +55,7 @@ export const asPort = (log: EventLog): EventLog => ({
 const presenceTimes = { heartbeatSeconds: 30, offlineAfterSeconds: 60 };
 const away = () => Promise.reject(new Error('the inbox is away'));
 const noInboxToRead = {
-  changesAfter: away,
+  chatsAfter: away,
   chats: away,
   messages: away,
   members: away,
