@@ -285,13 +285,19 @@ const takeRead = (core: Core, read: Read, result: ReadResult, moment: Moment): v
     refreshChats(core);
     return;
   }
-  if (!result.ok && result.retry === 'never') {
+  if (!result.ok && result.retry === 'never' && !isYetToCome(core, read, result.code)) {
     // Most likely the conversation is not ours any more, and frames say so.
     readDone(core, read);
     if ('conversationId' in read) forgetUnknown(core, read.conversationId);
   } else if (!result.ok) readFailed(core, read, result.retryAfterMs, moment);
   else takeAnswer(core, read, result, moment);
 };
+
+/** Frames told us of the conversation; the read models, a little behind, do not know it yet. */
+const isYetToCome = ({ state }: Core, read: Read, code: string): boolean =>
+  code === 'conversation_not_found' &&
+  'conversationId' in read &&
+  (state.chats.get(read.conversationId)?.record.version ?? -1) >= 0;
 
 const takeAnswer = (core: Core, read: Read, result: ReadResult & { ok: true }, moment: Moment): void => {
   if (result.name === 'chats') {

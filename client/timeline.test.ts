@@ -157,6 +157,25 @@ test('F26: a member that a page of members has already is not added once more; a
   expect(client.core.state.chats.get(talk)?.record).toMatchObject({ version: 8, members: [], membersKnown: false });
 });
 
+test('a read of a conversation that the read models do not know yet is done again', () => {
+  const { server, client } = connected();
+  server.say(talk, 'theirs');
+  client.settle();
+  const version = 1;
+  server.events.push({ type: 'blocked', userId: other, time: 0, version });
+  server.events.push({ type: 'unblocked', userId: other, time: 0, version: version + 1 });
+  while (client.deliver('events'));
+  const read = { name: 'messages', conversationId: talk, after: 0 } as const;
+  const notYet = { ok: false, code: 'conversation_not_found', retry: 'never', retryAfterMs: 0 } as const;
+  client.take({ type: 'read-done', read, result: notYet });
+  client.core.effects = client.core.effects.filter(({ type }) => type !== 'read');
+  client.flush();
+  expect(client.core.state.chats.get(talk)?.held).toMatchObject([{ state: 'hidden' }]);
+  client.wait(30_000);
+  client.settle();
+  expect(client.core.state.chats.get(talk)?.held).toMatchObject([{ state: 'shown' }]);
+});
+
 test('of more conversations than the cache holds the longest unused is dropped, and nothing of it told again', () => {
   const { server, client } = connected({ messages: 10, chats: 1 });
   server.say(talk, 'theirs');
