@@ -1,31 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
-import { rm } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
-import { after } from '../reaper-client.ts';
+import { connect } from 'node:net';
 import { temporaryFolder } from '../server-process.ts';
 import type { LiveServer, Product } from './product.ts';
+import { runServer, type RunningServer } from './run-server.ts';
 
 /** A Redis of its own, which a test may end and start again; each start is empty and has another port. */
-export interface OwnRedis extends LiveServer {
-  readonly port: number;
-  readonly pid: number;
-  /** At once, as a crash. */
-  kill(): Promise<void>;
-}
+export interface OwnRedis extends LiveServer, RunningServer {}
 
 const image = 'redis:7.2-alpine';
 const startMs = 20_000;
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
 
 const answers = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -42,65 +24,35 @@ const answers = (port: number): Promise<boolean> =>
 
 /** Of the package `redis-server`; undefined: it is not installed. */
 export const startOwnRedis = async (settings: readonly string[] = []): Promise<OwnRedis | undefined> => {
+  await using opening = new AsyncDisposableStack();
   const folder = await temporaryFolder('redis');
-  const give = async (): Promise<void> => {
-    await rm(folder.path, { recursive: true, force: true });
-    await folder.stop();
-  };
-  for (const deadline = performance.now() + startMs; ;) {
-    // Somebody else may take the port before Redis does: then it ends, and another is tried.
-    const port = await freePort();
-    const own = [
-      '--port',
-      String(port),
-      '--bind',
-      '127.0.0.1',
-      '--dir',
-      folder.path,
-      '--save',
-      '',
-      '--appendonly',
-      'no',
-    ];
-    const child = spawn('redis-server', [...own, ...settings], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += String(text)));
-    const exited = new Promise<Error | undefined>((resolve) => {
-      child.once('error', resolve);
-      child.once('close', () => resolve(undefined));
-    });
-    const { pid } = child;
-    if (pid === undefined) {
-      await give();
-      return undefined;
-    }
-    const reaped = after({ kill: pid });
-    const kill = async (): Promise<void> => {
-      child.kill('SIGKILL');
-      await exited;
-      await reaped.stop();
-    };
-    while (child.exitCode === null && performance.now() < deadline) {
-      if (await answers(port)) {
-        const stop = async (): Promise<void> => {
-          await kill();
-          await give();
-        };
-        return { url: `redis://127.0.0.1:${port}`, port, pid, kill, stop };
-      }
-      await pause(50);
-    }
-    await kill();
-    if (performance.now() < deadline) continue;
-    await give();
-    throw new Error(`redis-server did not start:\n${output}`);
-  }
+  opening.defer(() => folder.stop());
+  const own = (port: number): readonly string[] => [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder.path,
+  ];
+  const running = await runServer({
+    name: 'redis-server',
+    startMs,
+    folder: folder.path,
+    command: async (port) => ['redis-server', ...own(port), '--save', '', '--appendonly', 'no', ...settings],
+    answers,
+  });
+  if (running === undefined) return undefined;
+  opening.defer(() => running.kill());
+  const kept = opening.move();
+  return { ...running, url: `redis://127.0.0.1:${running.port}`, stop: () => kept.disposeAsync() };
 };
 
 export const redis: Product = {
+  key: 'redis',
   name: 'Redis',
   variable: 'PARLEY_TEST_REDIS_URL',
-  package: 'redis-server',
+  needs: 'redis-server',
   async startInDocker() {
     const { GenericContainer } = await import('testcontainers');
     const container = await new GenericContainer(image).withExposedPorts(6379).start();
