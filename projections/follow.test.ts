@@ -6,18 +6,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { appendAll, newChat, newEvent, type Chat } from '../event-log/chats.fixture.ts';
 import { LogUnderTest } from '../event-log/log-under-test.fixture.ts';
 import { openSqliteLogStore } from '../event-log/sqlite-log-store.ts';
-import type { RecordedEvent } from '../schemas/events.ts';
 import { userStream, type StreamName } from '../schemas/streams.ts';
 import { TestClock } from '../tests/commands-under-test.ts';
 import { follow, type Follower } from './follow.ts';
 import { inboxKinds } from './project-inbox.ts';
-import { placeIn, type FollowedBatch, type ReadModelWriter } from './read-model.ts';
+import { placeIn, type FollowedBatch, type ProjectedEvent, type ReadModelWriter } from './read-model.ts';
 import { openSqliteInboxWriter } from './sqlite-inbox.ts';
 
 /** Passes everything on to a real writer, fails when told to, and keeps what was applied. */
 class FaultyWriter implements ReadModelWriter {
   readonly #writer: ReadModelWriter;
-  readonly applied: RecordedEvent[] = [];
+  readonly applied: ProjectedEvent[] = [];
   readonly batches: FollowedBatch[] = [];
   readonly refolded: StreamName[] = [];
   /** How many of the next calls fail: before anything is written, and after it. */

@@ -1,11 +1,11 @@
 import type { ConversationEvent, ConversationKind, Role } from '../schemas/conversation-events.ts';
 import type { MessageContent } from '../schemas/content.ts';
-import type { RecordedEvent } from '../schemas/events.ts';
 import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
 import type { Availability } from '../schemas/presence-events.ts';
 import type { StreamKind } from '../schemas/streams.ts';
 import { subjectOf } from '../schemas/streams.ts';
 import type { UserEvent } from '../schemas/user-events.ts';
+import type { ProjectedEvent } from './read-model.ts';
 
 export const inboxKinds: readonly StreamKind[] = ['conversation', 'receipts', 'user', 'presence'];
 
@@ -118,7 +118,7 @@ export class Unprojectable extends Error {
 }
 
 /** What an event means to the inbox. Throws `Unprojectable` for a critical event unknown here. */
-export const projectInbox = (recorded: RecordedEvent): readonly InboxChange[] => {
+export const projectInbox = (recorded: ProjectedEvent): readonly InboxChange[] => {
   const { event, stream, time, type, schemaVersion } = recorded;
   if (event === undefined) {
     if (recorded.critical) throw new Unprojectable(`${type} ${schemaVersion} is unknown to this version of Parley`);
@@ -171,7 +171,7 @@ export const projectInbox = (recorded: RecordedEvent): readonly InboxChange[] =>
 const conversationChanges = (
   conversation: ConversationId,
   event: ConversationEvent,
-  { revision, time }: RecordedEvent,
+  { revision, time }: ProjectedEvent,
 ): readonly InboxChange[] => [
   { type: 'conversation-advanced', conversation, seq: event.seq, revision },
   ...(event.type === 'message-sent'

@@ -1,7 +1,7 @@
 import type { MessageContent } from '../schemas/content.ts';
-import type { RecordedEvent } from '../schemas/events.ts';
 import type { ConversationId, Seq, UserId } from '../schemas/ids.ts';
 import { subjectOf, type StreamKind } from '../schemas/streams.ts';
+import type { ProjectedEvent } from './read-model.ts';
 
 /** The kinds of streams a search index is made of. */
 export const searchedStreams = ['conversation', 'user'] as const satisfies readonly StreamKind[];
@@ -35,7 +35,7 @@ export type SearchChange =
   | { readonly change: 'author-erased'; readonly userId: UserId };
 
 /** Throws on a critical event that this version does not know: whoever goes on would find what nobody may. */
-export const projectSearch = (recorded: RecordedEvent): readonly SearchChange[] => {
+export const projectSearch = (recorded: ProjectedEvent): readonly SearchChange[] => {
   const { event, stream, time, critical, type, schemaVersion } = recorded;
   if (event === undefined) {
     if (critical) throw new Error(`unknown critical event ${type} of version ${schemaVersion}`);

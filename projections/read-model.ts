@@ -12,14 +12,20 @@ export interface AppliedPosition {
   readonly event: { readonly n: number; readonly eventId: string } | null;
 }
 
+/** What a read model is a function of. */
+export type ProjectedEvent = Pick<
+  RecordedEvent,
+  'stream' | 'revision' | 'position' | 'time' | 'type' | 'schemaVersion' | 'critical' | 'event'
+>;
+
 /** What a follower gives a read model: events of one log in order, and how far the log was looked through. */
 export interface FollowedBatch {
-  readonly events: readonly RecordedEvent[];
+  readonly events: readonly ProjectedEvent[];
   readonly through: AppliedPosition;
 }
 
 /** Where an event of the batch lies on the line of logs. */
-export const placeIn = ({ through }: FollowedBatch, { position }: RecordedEvent): number =>
+export const placeIn = ({ through }: FollowedBatch, { position }: ProjectedEvent): number =>
   position.n + (through.place - through.n);
 
 /** A stream whose event could not be projected: later events of it wait, reads of it say `incomplete`. */

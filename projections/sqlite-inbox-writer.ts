@@ -1,15 +1,16 @@
 import { workerData } from 'node:worker_threads';
 import { inTransaction } from '../command-side/sqlite-file.ts';
 import { serveCalls } from '../command-side/sqlite-worker.ts';
-import type { RecordedEvent } from '../schemas/events.ts';
 import { logId } from '../schemas/position.ts';
 import type { StreamName } from '../schemas/streams.ts';
+import { batchFromJson } from './batch-json.ts';
 import { projectInbox } from './project-inbox.ts';
 import {
   placeIn,
   unfinishedRefold,
   type AppliedPosition,
   type FollowedBatch,
+  type ProjectedEvent,
   type ParkedStream,
 } from './read-model.ts';
 import { numberIn, numberOrNull, openInboxForWriting, textOrNull, type Row } from './sqlite-inbox-file.ts';
@@ -18,7 +19,7 @@ import { inboxRows } from './sqlite-inbox-rows.ts';
 import { isStoreFault } from './sqlite-store-fault.ts';
 import { tidying } from './sqlite-tidying.ts';
 
-/** Batches come as JSON: cheaper for the thread that posts them than a structured clone. */
+/** Batches come as `batchToJson` writes them. */
 export interface InboxWriterCalls {
   position: { ask: null; answer: AppliedPosition | null };
   parked: { ask: null; answer: readonly ParkedStream[] };
@@ -94,13 +95,13 @@ const tidy = tidying(tidyStep, () => erasing.rolledBack());
 /** An error that says nothing of the store: of this event alone. */
 class Poison extends Error {
   readonly stream: ParkedStream;
-  constructor({ stream, revision, position: { n } }: RecordedEvent, cause: unknown) {
+  constructor({ stream, revision, position: { n } }: ProjectedEvent, cause: unknown) {
     super('an event cannot be projected', { cause });
     this.stream = { stream, revision, n, error: cause instanceof Error ? cause.message : String(cause) };
   }
 }
 
-const write = (event: RecordedEvent, place: number): void => {
+const write = (event: ProjectedEvent, place: number): void => {
   try {
     for (const change of projectInbox(event)) rows.write(change, place);
   } catch (error) {
@@ -137,7 +138,7 @@ serveCalls<InboxWriterCalls>({
     position: () => position ?? null,
     parked: () => [...parked.values()],
     apply(json) {
-      const batch = JSON.parse(json) as FollowedBatch;
+      const batch = batchFromJson(json);
       if (batch.through.place <= (position?.place ?? -1)) return [];
       const newlyParked = new Map<StreamName, ParkedStream>();
       applyWithout(batch, newlyParked);
@@ -156,7 +157,7 @@ serveCalls<InboxWriterCalls>({
       return null;
     },
     foldParked(json) {
-      const page = JSON.parse(json) as FollowedBatch;
+      const page = batchFromJson(json);
       try {
         inOneTransaction(() => {
           for (const event of page.events) write(event, placeIn(page, event));

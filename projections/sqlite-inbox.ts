@@ -1,6 +1,7 @@
 import { startSqliteWorker } from '../command-side/sqlite-worker.ts';
+import { batchToJson } from './batch-json.ts';
 import { BadCursor, clampLimit, type Inbox } from './inbox.ts';
-import type { FollowedBatch, ReadModelWriter } from './read-model.ts';
+import type { ReadModelWriter } from './read-model.ts';
 import type { InboxDumpCalls } from './sqlite-inbox-dump.ts';
 import type { InboxReaderCalls } from './sqlite-inbox-reader.ts';
 import type { InboxWriterCalls } from './sqlite-inbox-writer.ts';
@@ -10,18 +11,17 @@ const threadOf = (name: 'writer' | 'reader' | 'dump'): URL => new URL(`./sqlite-
 /** The inbox in one SQLite file: this end writes it, in a thread of its own. */
 export const openSqliteInboxWriter = async (path: string): Promise<ReadModelWriter> => {
   const worker = await startSqliteWorker<InboxWriterCalls>(threadOf('writer'), { path });
-  const json = (batch: FollowedBatch): string => JSON.stringify(batch);
   return {
     async position() {
       const applied = await worker.call('position', null);
       return applied === null ? undefined : { applied, safe: applied };
     },
-    apply: async (batch) => ({ parked: await worker.call('apply', json(batch)) }),
+    apply: async (batch) => ({ parked: await worker.call('apply', batchToJson(batch)) }),
     parked: () => worker.call('parked', null),
     async refold(stream, pages) {
       await worker.call('forget', stream);
       for await (const page of pages) {
-        if ((await worker.call('foldParked', json(page))) !== null) return;
+        if ((await worker.call('foldParked', batchToJson(page))) !== null) return;
       }
       await worker.call('unpark', stream);
     },

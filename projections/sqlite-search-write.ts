@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction } from '../command-side/sqlite-file.ts';
-import type { RecordedEvent } from '../schemas/events.ts';
 import type { LogId } from '../schemas/position.ts';
 import { kindOf, subjectOf, type StreamName } from '../schemas/streams.ts';
 import { projectSearch } from './project-search.ts';
@@ -9,6 +8,7 @@ import {
   unfinishedRefold,
   type AppliedPosition,
   type FollowedBatch,
+  type ProjectedEvent,
   type ParkedStream,
 } from './read-model.ts';
 import { dumpPage, type DumpPage, type DumpedPage } from './sqlite-search-dump.ts';
@@ -73,14 +73,14 @@ export const searchWriter = (db: DatabaseSync): SearchWriter => {
     if (kindOf(stream) === 'conversation') rows.setParked(subjectOf(stream), true);
     parkedStreams?.add(stream);
   };
-  const park = ({ stream, position: { n }, revision }: RecordedEvent, error: unknown): ParkedStream => {
+  const park = ({ stream, position: { n }, revision }: ProjectedEvent, error: unknown): ParkedStream => {
     const poisoned: ParkedStream = { stream, n, revision, error: String(error) };
     store(poisoned);
     return poisoned;
   };
 
   /** Undefined: applied. */
-  const applyEvent = (recorded: RecordedEvent, place: number): ParkedStream | undefined => {
+  const applyEvent = (recorded: ProjectedEvent, place: number): ParkedStream | undefined => {
     try {
       for (const change of projectSearch(recorded)) rows.apply(change, place);
       return undefined;

@@ -1,14 +1,15 @@
 import { workerData } from 'node:worker_threads';
 import { inTransaction } from '../command-side/sqlite-file.ts';
 import { serveCalls } from '../command-side/sqlite-worker.ts';
-import type { AppliedPosition, FollowedBatch, ParkedStream } from './read-model.ts';
+import { batchFromJson } from './batch-json.ts';
+import type { AppliedPosition, ParkedStream } from './read-model.ts';
 import type { StreamName } from '../schemas/streams.ts';
 import { openSearchFile } from './sqlite-search-file.ts';
 import type { DumpPage, DumpedPage } from './sqlite-search-dump.ts';
 import { searchWriter } from './sqlite-search-write.ts';
 import { tidying } from './sqlite-tidying.ts';
 
-/** Batches come as JSON: cheaper for the thread that posts them than a structured clone. */
+/** Batches come as `batchToJson` writes them. */
 export interface SearchWriterCalls {
   position: { ask: null; answer: AppliedPosition | undefined };
   apply: { ask: string; answer: readonly ParkedStream[] };
@@ -31,13 +32,13 @@ const tidy = tidying(
 serveCalls<SearchWriterCalls>({
   calls: {
     position: () => writer.position(),
-    apply: (json) => writer.apply(JSON.parse(json) as FollowedBatch),
+    apply: (json) => writer.apply(batchFromJson(json)),
     parked: () => writer.parked(),
     beginRefold(stream) {
       writer.beginRefold(stream);
       return null;
     },
-    refoldPage: (json) => writer.refoldPage(JSON.parse(json) as FollowedBatch),
+    refoldPage: (json) => writer.refoldPage(batchFromJson(json)),
     endRefold(stream) {
       writer.endRefold(stream);
       return null;

@@ -1,5 +1,6 @@
 import { startSqliteWorker, type SqliteWorker } from '../command-side/sqlite-worker.ts';
-import type { FollowedBatch, ReadModelWriter } from './read-model.ts';
+import { batchToJson } from './batch-json.ts';
+import type { ReadModelWriter } from './read-model.ts';
 import type { MessageSearch, SearchAnswer } from './search.ts';
 import { firstDumpPage, type DumpPage, type DumpedPage } from './sqlite-search-dump.ts';
 import type { SearchReaderCalls } from './sqlite-search-reader.ts';
@@ -26,19 +27,17 @@ export const openSqliteSearchWriter = async (path: string): Promise<ReadModelWri
 export const openSqliteSearchReader = async (options: SqliteSearchOptions): Promise<MessageSearch> =>
   searchOf(await startReader(options));
 
-const json = (batch: FollowedBatch): string => JSON.stringify(batch);
-
 const writerOf = (worker: SqliteWorker<SearchWriterCalls>): ReadModelWriter => ({
   async position() {
     const applied = await worker.call('position', null);
     return applied && { applied, safe: applied };
   },
-  apply: async (batch) => ({ parked: await worker.call('apply', json(batch)) }),
+  apply: async (batch) => ({ parked: await worker.call('apply', batchToJson(batch)) }),
   parked: () => worker.call('parked', null),
   async refold(stream, pages) {
     await worker.call('beginRefold', stream);
     for await (const page of pages) {
-      if ((await worker.call('refoldPage', json(page))) !== undefined) return;
+      if ((await worker.call('refoldPage', batchToJson(page))) !== undefined) return;
     }
     await worker.call('endRefold', stream);
   },
