@@ -14,7 +14,10 @@ const cache = join(import.meta.dirname, '../../.cache/servers');
 export const findJava = async (fits: (version: number) => boolean): Promise<string | undefined> => {
   const home = process.env['JAVA_HOME'];
   const homes = (await readdir(installed).catch(() => [])).map((name) => join(installed, name));
-  const candidates = [...(home === undefined ? [] : [home]), ...homes].map((path) => join(path, 'bin/java'));
+  // Files lie beside the folders.
+  const candidates = [...(home === undefined ? [] : [home]), ...homes]
+    .map((path) => join(path, 'bin/java'))
+    .filter((path) => existsSync(path));
   for (const java of ['java', ...candidates]) {
     const version = await run(java, ['-version']).then(
       ({ stderr }) => Number(/version "(\d+)/.exec(stderr)?.[1]),

@@ -7,7 +7,7 @@ export interface LiveServer {
 /** How one product gets to run where the tests do. */
 export interface Product {
   /** By which a test gets its URL: `inject('redis')`. */
-  readonly key: 'redis' | 'cassandra';
+  readonly key: 'redis' | 'cassandra' | 'elasticsearch';
   readonly name: string;
   /** Names a server that runs already. */
   readonly variable: string;
@@ -24,5 +24,7 @@ declare module 'vitest' {
     readonly redis: string;
     /** Without a keyspace: each test has its own (cassandra-keyspace.ts). */
     readonly cassandra: string;
+    /** Each test has index names of its own. */
+    readonly elasticsearch: string;
   }
 }

@@ -37,12 +37,12 @@ export const freePort = async (): Promise<number> => {
 
 /** Resolves when it answers; undefined: its program is not installed. It ends with this process, however that ends. */
 export const runServer = async (start: ServerStart): Promise<RunningServer | undefined> => {
+  let output = '';
   for (const deadline = performance.now() + start.startMs; ;) {
     // Somebody else may take the port before the server does: then it ends, and another is tried.
     const port = await freePort();
     const [program, ...words] = await start.command(port);
     const child = spawn(program, words, { cwd: start.folder, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (text) => (output = `${output}${String(text)}`.slice(-lastCharacters)));
     const exited = new Promise<Error | undefined>((resolve) => {

@@ -8,6 +8,7 @@ import { sayLast } from '../say-last.ts';
 const own = [
   { name: 'redis', file: 'redis.ts', start: 'startOwnRedis' },
   { name: 'cassandra', file: 'cassandra.ts', start: 'startOwnCassandra' },
+  { name: 'elasticsearch', file: 'elasticsearch.ts', start: 'startOwnElasticsearch' },
 ];
 
 const starter = (file: string, start: string): string => `

@@ -1,10 +1,11 @@
 import type { TestProject } from 'vitest/node';
 import { sayLast } from '../say-last.ts';
 import { cassandra } from './cassandra.ts';
+import { elasticsearch } from './elasticsearch.ts';
 import type { LiveServer, Product } from './product.ts';
 import { redis } from './redis.ts';
 
-const products: readonly Product[] = [redis, cassandra];
+const products: readonly Product[] = [redis, cassandra, elasticsearch];
 
 const isOff = process.env['PARLEY_TEST_LIVE'] === 'off';
 
