@@ -3,9 +3,12 @@ export interface Flushable {
   flush(): void;
 }
 
+/** In one turn: a write costs some microseconds, and what ten thousand sockets get must not hold up the rest for so long. */
+const mostFlushed = 1_000;
+
 /**
  * The end of a turn of the event loop: first what was read from the log is delivered, then every outbox with frames is
- * flushed, once. By then the answers to the commands committed in this turn are queued too, so that a socket gets its
+ * flushed, once and in the order in which they got something, as many as one turn may hold. By then the answers to the commands committed in this turn are queued too, so that a socket gets its
  * answers and others' messages in one write.
  */
 export class FlushTurn {
@@ -15,7 +18,7 @@ export class FlushTurn {
   readonly #run = (): void => this.#end();
   readonly #flushed: () => void;
 
-  /** `flushed` is called when a turn's frames are written. */
+  /** `flushed` is called when everything that waited is written. */
   constructor(flushed: () => void) {
     this.#flushed = flushed;
   }
@@ -43,9 +46,10 @@ export class FlushTurn {
     const deliver = this.#deliver;
     this.#deliver = undefined;
     deliver?.();
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    for (const outbox of dirty) outbox.flush();
-    this.#flushed();
+    const due = this.#dirty;
+    this.#dirty = due.splice(mostFlushed);
+    for (const outbox of due) outbox.flush();
+    if (this.#dirty.length > 0) this.#schedule();
+    else this.#flushed();
   }
 }
