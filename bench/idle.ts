@@ -2,15 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { WebSocket, type RawData } from 'ws';
-import type { ServerFrame } from '../schemas/frames.ts';
+import { WebSocket } from 'ws';
 import { signToken } from '../tests/tokens.ts';
 import { bytesHeld, inspectorIn } from './inspected.ts';
 import type { BenchOptions } from './options.ts';
+import { openAll } from './open-sockets.ts';
 import { benchEnvironment, startParley } from './parley.ts';
 
 const socketsOfUser = 50;
-const openingAtOnce = 100;
 const inspect = '--inspect=127.0.0.1:0';
 
 /** What one idle connection holds in memory, beside a socket of bare `ws` in the same run. */
@@ -21,32 +20,6 @@ export const benchIdle = async ({ quick }: BenchOptions): Promise<object> => {
   const result = { sockets: count, bare_bytes: bare, parley_bytes: parley, more_bytes: parley - bare };
   console.table([result]);
   return result;
-};
-
-/** Opens sockets a hundred at a time; each is there once `isOpen` says so of something it was sent, or at once. */
-const openAll = async (
-  count: number,
-  open: (index: number) => { readonly socket: WebSocket; readonly isOpen: ((frame: ServerFrame) => boolean) | null },
-): Promise<WebSocket[]> => {
-  const sockets: WebSocket[] = [];
-  const one = async (index: number): Promise<void> => {
-    const { socket, isOpen } = open(index);
-    sockets.push(socket);
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject);
-      if (isOpen === null) socket.once('open', resolve);
-      else {
-        socket.on('message', (data: RawData) => {
-          if (isOpen(JSON.parse((data as Buffer).toString()) as ServerFrame)) resolve();
-        });
-      }
-    });
-  };
-  for (let from = 0; from < count; from += openingAtOnce) {
-    const many = Math.min(openingAtOnce, count - from);
-    await Promise.all(Array.from({ length: many }, (_, index) => one(from + index)));
-  }
-  return sockets;
 };
 
 const perSocket = async (
