@@ -11,7 +11,15 @@ export const projects = [
   {
     name: 'fast',
     include: ['**/*.test.ts'],
-    exclude: [...never, '**/*.live.test.ts', '**/*.e2e.test.ts'],
+    exclude: [...never, '**/*.stub.test.ts', '**/*.live.test.ts', '**/*.e2e.test.ts'],
+    testTimeout: timeout,
+    hookTimeout: timeout,
+  },
+  {
+    name: 'stub',
+    include: ['**/*.stub.test.ts'],
+    exclude: never,
+    setupFiles: './tests/eventstoredb-stub/say-stub.ts',
     testTimeout: timeout,
     hookTimeout: timeout,
   },

@@ -169,7 +169,7 @@ describe('the tree', () => {
     expect(strays).toEqual([]);
     expect(['a.test.ts', 'a/b.stub.test.ts', 'a/b.live.test.ts', 'b.e2e.test.ts'].map(projectsOf)).toEqual([
       ['fast'],
-      ['fast'],
+      ['stub'],
       ['live'],
       ['e2e'],
     ]);

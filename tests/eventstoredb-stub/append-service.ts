@@ -3,13 +3,15 @@ import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { AppendReq, AppendResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { badRequest, isTooLarge, maxAppendSize } from './append-rules.ts';
-import { CallError, reply, streamDeleted } from './call-error.ts';
+import { CallError, notReady, reply, settled, streamDeleted } from './call-error.ts';
 import type { Log } from './log.ts';
+import type { Node } from './node.ts';
 import type { CurrentRevision, ExpectedRevision, ProposedEvent } from './stored-event.ts';
+import { undergo } from './undergo.ts';
 import { expectedRevisionOf, nameOf, parseUuid, proposedEventOf } from './wire.ts';
 
 export const append =
-  (log: Log) =>
+  ({ log, faults, connections }: Node) =>
   (call: ServerReadableStream<AppendReq, AppendResp>, callback: sendUnaryData<AppendResp>): void => {
     let stream = '';
     let expected: ExpectedRevision = 'any';
@@ -26,7 +28,19 @@ export const append =
         events.push(id === undefined ? undefined : proposedEventOf(id, message));
       }
     });
-    call.on('end', () => reply(callback, () => settle(log, stream, expected, events)));
+    call.on('end', () => {
+      if (log.closed.aborted) return;
+      undergo(faults.forAppend(), {
+        settle: () => settled(() => settle(log, stream, expected, events)),
+        answer: (answer) => reply(callback, answer),
+        answerLate: (answer) => void setTimeout(() => reply(callback, answer), faults.behaviour.lateMs),
+        answerAgain: () => undefined,
+        timeOut: () => callback(new CallError(status.DEADLINE_EXCEEDED, 'Operation timed out')),
+        refuseNotReady: () => callback(notReady()),
+        cut: () => connections.cut(call.getPeer()),
+        reset: () => connections.reset('Append', call.getPeer()),
+      });
+    });
   };
 
 const settle = (

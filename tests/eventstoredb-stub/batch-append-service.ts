@@ -2,60 +2,95 @@ import { randomUUID } from 'node:crypto';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { BatchAppendReq, BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { badRequest, isTooLarge } from './append-rules.ts';
-import { type Asked, badRequestAnswer, outcomeAnswer, timeoutAnswer, tooLargeAnswer } from './batch-append-answers.ts';
+import {
+  type Asked,
+  badRequestAnswer,
+  notReadyAnswer,
+  outcomeAnswer,
+  timeoutAnswer,
+  tooLargeAnswer,
+} from './batch-append-answers.ts';
+import type { AppendFault } from './faults.ts';
 import type { Log } from './log.ts';
+import type { Node } from './node.ts';
 import type { ExpectedRevision, ProposedEvent } from './stored-event.ts';
+import { undergo } from './undergo.ts';
 import { expectedRevisionOf, nameOf, parseUuid, proposedEventOf } from './wire.ts';
 
 /** An append, which may come in several messages. */
 interface PendingAppend extends Asked {
+  readonly fault: AppendFault | undefined;
   readonly expected: ExpectedRevision;
   readonly deadline: Date | undefined;
   /** undefined: its id is none. */
   readonly events: (ProposedEvent | undefined)[];
 }
 
-/** How long the server holds what belongs to an append it has refused already. */
-const refusedAppendMs = 2_000;
+/** How long the real server keeps what belongs to an append, also of one it has refused. */
+const commitTimeoutMs = 2_000;
 
 type Call = ServerDuplexStream<BatchAppendReq, BatchAppendResp>;
 
 export const batchAppend =
-  (log: Log) =>
+  ({ log, faults, connections }: Node) =>
   (call: Call): void => {
     const pending = new Map<string, PendingAppend>();
-    const late = new Set<NodeJS.Timeout>();
-    const answer = (message: BatchAppendResp): void => void call.write(message);
+    const timers = new Set<NodeJS.Timeout>();
+    const cut = (): void => connections.cut(call.getPeer());
+    const answer = (message: BatchAppendResp): void => {
+      if (!call.cancelled) call.write(message);
+    };
+    const answerAfter = (ms: number, message: BatchAppendResp): void => {
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        answer(message);
+      }, ms);
+      timers.add(timer);
+    };
 
     call.on('data', (request: BatchAppendReq) => {
-      const append = collect(pending, request);
+      if (log.closed.aborted) return;
+      const append = collect(pending, request, () => faults.forAppend());
+      if (append?.fault === 'cut-unwritten') cut();
       if (!append || !request.getIsFinal()) return;
       pending.delete(append.correlationId);
-      const reason = badRequest(append.stream, append.events);
-      if (reason === undefined) {
-        answer(settle(log, append));
+      // Once more, and by then of an append that nobody sent.
+      const stranger = timeoutAnswer({ correlationId: randomUUID(), stream: append.stream });
+      const refusal = badRequest(append.stream, append.events);
+      if (refusal !== undefined) {
+        answer(badRequestAnswer(append, refusal));
+        answerAfter(commitTimeoutMs, stranger);
         return;
       }
-      answer(badRequestAnswer(append, reason));
-      // The real server forgets which append it was, and says so of one that nobody sent when its time is over.
-      const second = setTimeout(() => {
-        late.delete(second);
-        answer(timeoutAnswer({ correlationId: randomUUID(), stream: append.stream }));
-      }, refusedAppendMs);
-      late.add(second);
+      undergo(append.fault, {
+        settle: () => settle(log, append),
+        answer,
+        answerLate: (message) => answerAfter(faults.behaviour.lateMs, message),
+        answerAgain: (message) => answer(message === 'stranger' ? stranger : message),
+        timeOut: () => answer(timeoutAnswer(append)),
+        refuseNotReady: () => answer(notReadyAnswer(append)),
+        cut,
+        reset: () => connections.reset('BatchAppend', call.getPeer()),
+      });
     });
+    const giveUp = (): void => timers.forEach((timer) => clearTimeout(timer));
     call.on('end', () => call.end());
-    call.on('close', () => late.forEach((timer) => clearTimeout(timer)));
-    call.on('cancelled', () => late.forEach((timer) => clearTimeout(timer)));
+    call.on('close', giveUp);
+    call.on('cancelled', giveUp);
   };
 
-const collect = (pending: Map<string, PendingAppend>, request: BatchAppendReq): PendingAppend | undefined => {
+const collect = (
+  pending: Map<string, PendingAppend>,
+  request: BatchAppendReq,
+  fault: () => AppendFault | undefined,
+): PendingAppend | undefined => {
   const correlationId = request.getCorrelationId()?.getString() ?? '';
   const options = request.getOptions();
   const append =
     pending.get(correlationId) ??
     (options && {
       correlationId,
+      fault: fault(),
       stream: nameOf(options.getStreamIdentifier()),
       expected: expectedRevisionOf(options, options.getStreamPosition()),
       deadline: options.getDeadline()?.toDate(),

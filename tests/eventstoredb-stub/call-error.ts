@@ -20,14 +20,18 @@ export const streamDeleted = (stream: string): CallError =>
     'stream-name': stream,
   });
 
-/** Answers with what `work` returns, or ends the call with the error it throws. */
-export const reply = <T>(callback: sendUnaryData<T>, work: () => T): void => {
-  let answer: T;
+export const notReady = (): CallError => new CallError(status.UNAVAILABLE, 'Server Is Not Ready');
+
+/** What `work` returns, or the error it ends the call with. */
+export const settled = <T>(work: () => T): T | CallError => {
   try {
-    answer = work();
+    return work();
   } catch (error) {
-    callback(error instanceof CallError ? error : new CallError(status.UNKNOWN, String(error)));
-    return;
+    return error instanceof CallError ? error : new CallError(status.UNKNOWN, String(error));
   }
-  callback(null, answer);
+};
+
+export const reply = <T>(callback: sendUnaryData<T>, result: T | CallError): void => {
+  if (result instanceof CallError) callback(result);
+  else callback(null, result);
 };

@@ -1,16 +1,16 @@
 import { status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { DeleteReq, DeleteResp, TombstoneReq, TombstoneResp } from '@eventstore/db-client/generated/streams_pb.js';
-import { CallError, reply, streamDeleted } from './call-error.ts';
-import type { Log } from './log.ts';
+import { CallError, notReady, reply, settled, streamDeleted } from './call-error.ts';
+import type { Node } from './node.ts';
 import type { AppendOutcome } from './store.ts';
 import type { CurrentRevision, ExpectedRevision } from './stored-event.ts';
 import { expectedRevisionOf, nameOf } from './wire.ts';
 
 export const deleteStream =
-  (log: Log) =>
+  ({ log, faults }: Node) =>
   ({ request }: ServerUnaryCall<DeleteReq, DeleteResp>, callback: sendUnaryData<DeleteResp>): void => {
-    reply(callback, () => {
+    const work = (): DeleteResp => {
       const { stream, expected } = targetOf(request);
       const at = String(positionOf(stream, expected, log.deleteSoftly(stream, expected)));
       const position = new streams.DeleteResp.Position();
@@ -19,13 +19,14 @@ export const deleteStream =
       const answer = new streams.DeleteResp();
       answer.setPosition(position);
       return answer;
-    });
+    };
+    if (!faults.behaviour.mute) reply(callback, faults.behaviour.notReady ? notReady() : settled(work));
   };
 
 export const tombstoneStream =
-  (log: Log) =>
+  ({ log, faults }: Node) =>
   ({ request }: ServerUnaryCall<TombstoneReq, TombstoneResp>, callback: sendUnaryData<TombstoneResp>): void => {
-    reply(callback, () => {
+    const work = (): TombstoneResp => {
       const { stream, expected } = targetOf(request);
       const at = String(positionOf(stream, expected, log.tombstone(stream, expected)));
       const position = new streams.TombstoneResp.Position();
@@ -34,7 +35,8 @@ export const tombstoneStream =
       const answer = new streams.TombstoneResp();
       answer.setPosition(position);
       return answer;
-    });
+    };
+    if (!faults.behaviour.mute) reply(callback, faults.behaviour.notReady ? notReady() : settled(work));
   };
 
 const targetOf = (request: DeleteReq | TombstoneReq): { stream: string; expected: ExpectedRevision } => {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { status, type ServerWritableStream } from '@grpc/grpc-js';
 import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
-import { CallError, streamDeleted } from './call-error.ts';
-import type { Log } from './log.ts';
+import { CallError, notReady, streamDeleted } from './call-error.ts';
+import type { Endpoint } from './faults.ts';
+import type { Node } from './node.ts';
 import { eventAnswer, streamNotFoundAnswer } from './read-answers.ts';
 import { type ReadRequest, readRequestOf } from './read-request.ts';
 import type { Store } from './store.ts';
@@ -18,23 +19,53 @@ const pageSize = 100;
 const farEnd = 2n ** 63n - 1n;
 
 export const read =
-  (log: Log) =>
+  (node: Node) =>
   (call: ReadCall): void => {
-    const stopped = new AbortController();
-    for (const event of ['cancelled', 'close', 'error']) call.on(event, () => stopped.abort());
-    const request = readRequestOf(call.request);
-    const answer = (message: ReadResp): Promise<void> => written(call, message, stopped.signal);
-    const work =
-      request.limit === undefined
-        ? subscribe(log, request, answer, stopped.signal)
-        : readOnce(log.store, request, request.limit, answer, stopped.signal);
-    work.then(
-      () => call.end(),
-      (error: unknown) => {
-        if (!stopped.signal.aborted) call.emit('error', error);
-      },
-    );
+    const { log, faults, connections } = node;
+    const cancelled = new AbortController();
+    for (const event of ['cancelled', 'close', 'error']) call.on(event, () => cancelled.abort());
+    const stopped = AbortSignal.any([cancelled.signal, log.closed]);
+    const answer = (message: ReadResp): Promise<void> => written(call, message, stopped);
+    const answerAll = async (): Promise<void> => {
+      const request = readRequestOf(call.request);
+      const { leader } = faults.behaviour;
+      if (leader && call.metadata.get('requires-leader')[0] === 'true') throw notLeader(leader);
+      if (request.limit === undefined) await subscribe(node, request, answer, stopped);
+      else await readOnce(log.store, request, request.limit, answer, stopped);
+    };
+    const end = (error?: unknown): void => {
+      if (stopped.aborted) return;
+      if (error === undefined) call.end();
+      else call.emit('error', error);
+    };
+    const start = (): void => void answerAll().then(() => end(), end);
+    switch (faults.forRead()) {
+      case undefined:
+        start();
+        break;
+      case 'late':
+        setTimeout(start, faults.behaviour.lateMs);
+        break;
+      case 'not-ready':
+        end(notReady());
+        break;
+      case 'cut':
+        connections.cut(call.getPeer());
+        break;
+      case 'reset':
+        connections.reset('Read', call.getPeer());
+        break;
+      case 'unanswered':
+        break;
+    }
   };
+
+const notLeader = ({ host, port }: Endpoint): CallError =>
+  new CallError(status.NOT_FOUND, 'Leader info available', {
+    exception: 'not-leader',
+    'leader-endpoint-host': host,
+    'leader-endpoint-port': String(port),
+  });
 
 /** When the caller can take more, or is gone. */
 const written = async (call: ReadCall, message: ReadResp, stopped: AbortSignal): Promise<void> => {
@@ -64,7 +95,7 @@ const readOnce = async (
       left -= 1n;
       await answer(eventAnswer(event));
     }
-    if (left === 0n) return;
+    if (left === 0n || stopped.aborted) return;
   }
 };
 

@@ -1,6 +1,7 @@
 import type { sendUnaryData } from '@grpc/grpc-js';
 import messages from '@eventstore/db-client/generated/serverfeatures_pb.js';
 import type { SupportedMethods } from '@eventstore/db-client/generated/serverfeatures_pb.js';
+import type { Node } from './node.ts';
 
 /** Whose answers this server gives. */
 const version = '24.2.0.0';
@@ -14,15 +15,18 @@ const supported: readonly (readonly [service: string, method: string, ...feature
   ['event_store.client.server_features.serverfeatures', 'getsupportedmethods'],
 ];
 
-export const getSupportedMethods = (_call: unknown, callback: sendUnaryData<SupportedMethods>): void => {
-  const answer = new messages.SupportedMethods();
-  answer.setEventStoreServerVersion(version);
-  for (const [service, name, ...features] of supported) {
-    const method = new messages.SupportedMethod();
-    method.setServiceName(service);
-    method.setMethodName(name);
-    method.setFeaturesList(features);
-    answer.addMethods(method);
-  }
-  callback(null, answer);
-};
+export const getSupportedMethods =
+  ({ faults }: Node) =>
+  (_call: unknown, callback: sendUnaryData<SupportedMethods>): void => {
+    if (faults.behaviour.mute) return;
+    const answer = new messages.SupportedMethods();
+    answer.setEventStoreServerVersion(version);
+    for (const [service, name, ...features] of supported) {
+      const method = new messages.SupportedMethod();
+      method.setServiceName(service);
+      method.setMethodName(name);
+      method.setFeaturesList(features);
+      answer.addMethods(method);
+    }
+    callback(null, answer);
+  };

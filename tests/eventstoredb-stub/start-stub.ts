@@ -1,27 +1,19 @@
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
-import features from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
-import streams from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import { append } from './append-service.ts';
-import { batchAppend } from './batch-append-service.ts';
-import { deleteStream, tombstoneStream } from './delete-service.ts';
-import { Log } from './log.ts';
-import { plainStatus } from './plain-status.ts';
-import { read } from './read-service.ts';
-import { getSupportedMethods } from './server-features.ts';
+import { temporaryFolder } from '../server-process.ts';
+import type { Control } from './control.ts';
+import { Faults } from './faults.ts';
+import { type RunningNode, runNode } from './running-node.ts';
 
 export interface StubSettings {
   /** 0: the system picks one. */
   readonly port?: number;
   /** Where the log is kept; without it in a folder of its own, gone with the stub. */
   readonly file?: string;
+  /** Of the faults that come by chance. */
+  readonly seed?: number;
 }
 
-export interface Stub {
+export interface Stub extends Control {
   /** For the client: `esdb://127.0.0.1:PORT?tls=false`. */
   readonly url: string;
   readonly port: number;
@@ -29,48 +21,48 @@ export interface Stub {
   stop(): Promise<void>;
 }
 
-/** What the real server takes in one message; its client may send more. */
-const maxMessageBytes = 16 * 1024 * 1024;
+/** A server that speaks EventStoreDB's protocol as 24.2.0 does, and as badly as it is told to. */
+export const startStub = async ({ port: wanted = 0, file, seed = 1 }: StubSettings = {}): Promise<Stub> => {
+  const folder = file === undefined ? await temporaryFolder('eventstoredb') : undefined;
+  const path = file ?? join(folder?.path ?? '', 'log.sqlite');
+  const faults = new Faults(seed);
+  let node: RunningNode | undefined = await runNode(path, wanted, faults);
+  const { port } = node;
 
-/** A server that speaks EventStoreDB's protocol as 24.2.0 does. */
-export const startStub = async ({ port = 0, file }: StubSettings = {}): Promise<Stub> => {
-  const folder = file === undefined ? await mkdtemp(join(tmpdir(), 'parley-eventstoredb-')) : undefined;
-  const log = new Log(file ?? join(folder ?? '', 'log.sqlite'));
-  const server = new Server({
-    'grpc.max_receive_message_length': maxMessageBytes,
-    interceptors: [plainStatus],
-  });
-  server.addService(streams.StreamsService, {
-    append: append(log),
-    batchAppend: batchAppend(log),
-    delete: deleteStream(log),
-    read: read(log),
-    tombstone: tombstoneStream(log),
-  });
-  server.addService(features.ServerFeaturesService, { getSupportedMethods });
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-
-  const sockets = new Set<Socket>();
-  const listener = createServer((socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    injector.injectConnection(socket);
-  });
-  listener.listen(port, '127.0.0.1');
-  await once(listener, 'listening');
-  const bound = (listener.address() as AddressInfo).port;
-
+  const goDown = async (): Promise<void> => {
+    const going = node;
+    node = undefined;
+    await going?.stop();
+  };
+  const control: Control = {
+    async behave(changes) {
+      faults.behave(changes);
+      node?.log.tell();
+    },
+    async heal() {
+      faults.heal();
+      node?.log.tell();
+    },
+    befallNextAppends: async (next) => faults.befallNextAppends(next),
+    async endSubscriptions() {
+      faults.endSubscriptions();
+      node?.log.tell();
+    },
+    resetSubscriptions: async () => node?.connections.reset('Read'),
+    cutConnections: async () => node?.connections.cut(),
+    goDown,
+    async comeUp(loseNewest) {
+      await goDown();
+      node = await runNode(path, port, faults, loseNewest);
+    },
+  };
   return {
-    url: `esdb://127.0.0.1:${bound}?tls=false`,
-    port: bound,
+    ...control,
+    url: `esdb://127.0.0.1:${port}?tls=false`,
+    port,
     async stop() {
-      listener.close();
-      for (const socket of sockets) socket.destroy();
-      await once(listener, 'close');
-      injector.destroy();
-      server.forceShutdown();
-      log.close();
-      if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+      await goDown();
+      await folder?.stop();
     },
   };
 };

@@ -54,16 +54,21 @@ const recordOverhead = 90;
 export class Store {
   private readonly db: DatabaseSync;
   private readonly recent = new RecentIds();
+  private readonly lastRevisions = new Map<string, bigint>();
   private readonly statements: Record<
     'insert' | 'lastOf' | 'byRevision' | 'exists' | 'forwards' | 'backwards' | 'allForwards' | 'allBackwards',
     StatementSync
   >;
   private end: bigint;
 
-  constructor(path: string) {
+  /** `loseNewest` records are gone, as when an older copy of the file was put back. */
+  constructor(path: string, loseNewest: number) {
     this.db = new DatabaseSync(path);
     this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;');
     this.db.exec(schema);
+    this.db
+      .prepare('DELETE FROM records WHERE position IN (SELECT position FROM records ORDER BY position DESC LIMIT ?)')
+      .run(loseNewest);
     const prepare = (sql: string): StatementSync => {
       const statement = this.db.prepare(sql);
       statement.setReadBigInts(true);
@@ -132,8 +137,12 @@ export class Store {
 
   /** -1n: it has no event. */
   lastRevisionOf(stream: string): bigint {
-    const last = this.statements.lastOf.get(stream)?.['last'];
-    return typeof last === 'bigint' ? last : -1n;
+    const known = this.lastRevisions.get(stream);
+    if (known !== undefined) return known;
+    const stored = this.statements.lastOf.get(stream)?.['last'];
+    const last = typeof stored === 'bigint' ? stored : -1n;
+    this.lastRevisions.set(stream, last);
+    return last;
   }
 
   metadataOf(stream: string): StreamMetadata {
@@ -163,13 +172,6 @@ export class Store {
   /** Whether a record begins there, or may begin there one day. */
   isPosition(position: bigint): boolean {
     return position >= this.end || this.statements.exists.get(position) !== undefined;
-  }
-
-  /** As when an older copy of the log is put back. */
-  loseNewest(records: number): void {
-    this.db
-      .prepare('DELETE FROM records WHERE position IN (SELECT position FROM records ORDER BY position DESC LIMIT ?)')
-      .run(records);
   }
 
   close(): void {
@@ -220,6 +222,7 @@ export class Store {
       this.statements.insert.run(position, this.end, stream, revision, id, type, contentType, created, metadata, data);
       this.recent.add(stream, id, revision);
     }
+    this.lastRevisions.set(stream, revision);
     return position;
   }
 
@@ -233,6 +236,7 @@ export class Store {
     } catch (error) {
       this.db.exec('ROLLBACK');
       this.end = end;
+      this.lastRevisions.clear();
       throw error;
     }
   }
