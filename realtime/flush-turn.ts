@@ -4,7 +4,7 @@ export interface Flushable {
 }
 
 /** In one turn: a write costs some microseconds, and what ten thousand sockets get must not hold up the rest for so long. */
-const mostFlushed = 1_000;
+const mostFlushed = 500;
 
 /**
  * The end of a turn of the event loop: first what was read from the log is delivered, then every outbox with frames is
