@@ -133,6 +133,7 @@ test('what waits goes into few appends', async () => {
   await using commands = await CommandsUnderTest.open({
     store: (store) => ({
       soleWriter: store.soleWriter,
+      away: () => store.away(),
       failed: store.failed,
       head: () => store.head(),
       onCommitted: (listener) => store.onCommitted(listener),

@@ -17,6 +17,7 @@ const faulty = () => {
     set: (next: Fault | undefined) => (fault = next),
     store: (store: LogStore): LogStore => ({
       soleWriter: store.soleWriter,
+      away: () => store.away(),
       failed: store.failed,
       head: () => store.head(),
       onCommitted: (listener) => store.onCommitted(listener),
@@ -199,6 +200,7 @@ const delegating = (log: EventLog): EventLog => ({
   isRecent: (place) => log.isRecent(place),
   forgetRecent: () => log.forgetRecent(),
   soleWriter: log.soleWriter,
+  away: () => log.away(),
   failed: log.failed,
   close: () => log.close(),
 });

@@ -150,6 +150,7 @@ test('a conversation with many receipts is opened from a snapshot', async () => 
 
 const delegating = (store: LogStore): LogStore => ({
   soleWriter: store.soleWriter,
+  away: () => store.away(),
   failed: store.failed,
   head: () => store.head(),
   onCommitted: (listener) => store.onCommitted(listener),

@@ -141,15 +141,12 @@ export class Appender {
     if (remembered === undefined || remembered.revision < revision) this.#chainTails.set(stream, { revision, link });
   }
 
-  /**
-   * The link that an append continues. Where the stream has gone on past it, any will do: revisions never go back, so
-   * the store can only answer that the append conflicts or repeats what stands there.
-   */
+  /** The link that an append continues: exactly that one, for what is stored already may be repeated by its bytes. */
   #rememberedLink(stream: StreamName, expectedRevision: number): { readonly link: Uint8Array } | undefined {
     if (!isChained(stream)) return { link: noLink };
     if (expectedRevision === -1) return { link: firstLink };
     const tail = this.#chainTails.get(stream);
-    return tail !== undefined && tail.revision >= expectedRevision ? tail : undefined;
+    return tail?.revision === expectedRevision ? tail : undefined;
   }
 
   async #storedLink(stream: StreamName, revision: number): Promise<{ readonly link: Uint8Array } | StoreOutcome> {

@@ -25,8 +25,10 @@ export class Epochs {
   readonly #line: Epoch[] = [];
   #current: Epoch | undefined;
 
+  /** What is known already is passed over: the events of the stream that says so may be read again. */
   add({ log, parent, base }: EpochStarted, n: number): void {
     const current = this.#current;
+    if (current !== undefined && n <= current.first) return;
     if (parent !== null && parent.log !== current?.log) {
       throw new LogDamaged(`epoch ${log} does not continue the one before it`, { n });
     }

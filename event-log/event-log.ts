@@ -27,7 +27,8 @@ export interface EventLog {
    * A page of a stream: up to `limit` events and about 4 MiB, from the revision `from` on, forwards or backwards (`from`
    * included; 'end' is the last event). At least one event unless the stream ends there or is missing; fewer than
    * `limit` do not mean its end. Backwards from a revision that is not there yet begins at the last event.
-   * Throws `LogDamaged` rather than give out an event whose checksum, place or link is wrong.
+   * Throws `LogDamaged` rather than give out an event whose checksum, place or link is wrong, and `LogAway` when the log
+   * cannot be reached for so long that nobody should wait.
    */
   readStream(
     stream: StreamName,
@@ -60,6 +61,9 @@ export interface EventLog {
   /** Whether no other process can append: then a cached tail of a stream is the tail. */
   readonly soleWriter: boolean;
 
+  /** Why the log cannot be reached at the moment; undefined: it can. */
+  away(): string | undefined;
+
   /** Resolves when the log can append or read no more in this process; the process must end, and recovery decides the fates. */
   readonly failed: Promise<Error>;
 
@@ -84,7 +88,7 @@ export type AppendOutcome =
     }
   /** Known not to be written. */
   | { readonly outcome: 'refused'; readonly why: 'storage_full' | 'too_large' | 'key_missing' | 'closed' }
-  /** The same: a key or the link that the events continue could not be had, so nothing was handed to the store. */
+  /** The same: a key or the link that the events continue could not be had, or the store does not take it from us at all. */
   | { readonly outcome: 'refused'; readonly why: 'unprepared'; readonly cause: Error }
   /** Perhaps written, perhaps not, perhaps later. */
   | { readonly outcome: 'unknown'; readonly cause: Error };
@@ -143,6 +147,11 @@ export class LogDamaged extends Error {
     this.what = what;
     this.n = options.n;
   }
+}
+
+/** The server that holds the log does not answer; later it may. */
+export class LogAway extends Error {
+  override readonly name = 'LogAway';
 }
 
 /** The data cannot be opened; the message is one clear line for the person at the terminal. */

@@ -6,7 +6,8 @@ import type { AppendOutcome } from './event-log.ts';
  * What a product has to do to hold the log: bytes in one order. `openEventLog` (open-event-log.ts) lays codec, chain,
  * epochs, recent events and tail over it, the same for every product.
  *
- * `n` counts events from 1 in the order of the log and never repeats; revisions are dense per stream.
+ * `n` is an integer from 1 on that rises in the order of the log and never repeats: a store may count events, or leave out
+ * as many numbers as it likes. Revisions are dense per stream.
  */
 export interface LogStore {
   /** As `EventLog.append`. Appends of one process to one stream come one at a time. */
@@ -20,19 +21,25 @@ export interface LogStore {
     limit: number,
   ): Promise<readonly StoredEvent[]>;
 
-  /** Up to `limit` events after `n`, in order, without a hole, at most about 4 MiB of them, and at least one unless the log ends there. */
+  /**
+   * Up to `limit` events after `n`, in order, without a hole, at most about 4 MiB of them, and at least one unless the log
+   * ends there. `n` need not be that of an event.
+   */
   readAll(after: number, limit: number): Promise<readonly StoredEvent[]>;
 
-  /** n of the last event committed, as far as this process knows. */
+  /** n of the last event committed, as far as this process knows: never behind an append that was answered. */
   head(): number;
 
   /**
-   * Calls `listener` with every event committed after the call, once, in order, without a hole; synchronously before
-   * the append that wrote it answers. One listener.
+   * Calls `listener` with every event after the head at the call, once, in order, without a hole, whoever wrote it. Where
+   * this process is the sole writer it hears of an event before the append that wrote it answers, else it may be later.
+   * One listener, and nothing appends before it is there.
    */
   onCommitted(listener: (events: readonly StoredEvent[]) => void): void;
 
   readonly soleWriter: boolean;
+  /** Why the log cannot be reached at the moment; undefined: it can. */
+  away(): string | undefined;
   readonly failed: Promise<Error>;
   close(): Promise<void>;
 }

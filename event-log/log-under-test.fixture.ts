@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { expect } from 'vitest';
 import { streamKinds } from '../schemas/streams.ts';
 import { wallClock } from './chats.fixture.ts';
 import { dataKeysInMemory, type DataKeysInMemory } from './data-keys.fixture.ts';
@@ -24,6 +25,7 @@ export class LogUnderTest {
   readonly #newPlace: () => Promise<LogPlace>;
   #scene: Scene | undefined;
   #log: EventLog | undefined;
+  #heard: () => boolean = () => true;
 
   constructor(newPlace: () => Promise<LogPlace>) {
     this.#newPlace = newPlace;
@@ -62,13 +64,29 @@ export class LogUnderTest {
   }
 
   async open(recent?: RecentEventsLimits, clock = wallClock): Promise<void> {
-    const dependencies = { store: await this.openStore(), keys: this.keys, clock, randomBytes };
+    const store = await this.openStore();
+    let heard = store.head();
+    this.#heard = () => heard >= store.head();
+    const listened: LogStore = {
+      ...store,
+      onCommitted: (listener) =>
+        store.onCommitted((events) => {
+          heard = events.at(-1)?.n ?? heard;
+          listener(events);
+        }),
+    };
+    const dependencies = { store: listened, keys: this.keys, clock, randomBytes };
     this.#log = await openEventLog({ ...dependencies, ...(recent && { recent }) });
   }
 
   async reopen(recent?: RecentEventsLimits, clock = wallClock): Promise<void> {
     await this.log.close();
     await this.open(recent, clock);
+  }
+
+  /** Resolves once the log's memory holds every event that was appended: only a sole writer need not wait. */
+  async heard(): Promise<void> {
+    await expect.poll(this.#heard).toBe(true);
   }
 
   /** Leaves an empty place where the log was. */

@@ -36,24 +36,44 @@ const noKeys: ReadonlyMap<string, never> = new Map<string, never>();
 const asText = (link: Uint8Array): string | null =>
   link.length === 0 ? null : Buffer.from(link.buffer, link.byteOffset, link.length).toString('base64url');
 
+const addEpoch = (epochs: Epochs, { envelope, n }: StoredEvent): void => {
+  const { event } = decodeEvent(parseEnvelope(envelope), noKeys);
+  if (event?.type !== 'epoch-started') throw new LogDamaged(`an event of ${logStream} that is not known`, { n });
+  epochs.add(event, n);
+};
+
+const readEpochs = async (store: LogStore, epochs: Epochs): Promise<void> => {
+  const pageSize = 1_000;
+  for (let from = 0; ;) {
+    const stored = await store.readStream(logStream, from, 'forwards', pageSize);
+    if (stored.length === 0) return;
+    for (const event of stored) addEpoch(epochs, event);
+    from += stored.length;
+  }
+};
+
 /** Codec, chain, epochs, recent events and tail over any store. */
 class StoredEventLog implements EventLog {
   readonly #store: LogStore;
   readonly #keys: DataKeys;
   readonly #appender: Appender;
-  readonly #epochs = new Epochs();
+  readonly #epochs: Epochs;
   readonly #recent: RecentEvents;
   readonly #tailSource: TailSource;
+  /** n up to which nothing is kept in plain any more. */
+  #forgotten = 0;
   #closed = false;
 
-  constructor({ store, keys, clock, randomBytes, recent }: EventLogDependencies) {
+  constructor({ store, keys, clock, randomBytes, recent }: EventLogDependencies, epochs: Epochs) {
     this.#store = store;
+    this.#epochs = epochs;
     this.#keys = keys;
     this.#appender = new Appender(store, keys, randomBytes);
     this.#recent = new RecentEvents({ ...recentByDefault, ...recent }, store.head());
     this.#tailSource = {
       recent: this.#recent,
-      epochs: this.#epochs,
+      epochs,
+      head: () => store.head(),
       monotonic: () => clock.monotonic(),
       wakeUps: new Set(),
       readAll: (after, limit) => store.readAll(after, limit),
@@ -71,20 +91,8 @@ class StoredEventLog implements EventLog {
     return this.#store.failed;
   }
 
-  async readEpochs(): Promise<boolean> {
-    const pageSize = 1_000;
-    for (let from = 0; ;) {
-      const stored = await this.#store.readStream(logStream, from, 'forwards', pageSize);
-      if (stored.length === 0) return !this.#epochs.isEmpty;
-      for (const event of stored) this.#addEpoch(event);
-      from += stored.length;
-    }
-  }
-
-  #addEpoch({ envelope, n }: StoredEvent): void {
-    const { event } = decodeEvent(parseEnvelope(envelope), noKeys);
-    if (event?.type !== 'epoch-started') throw new LogDamaged(`an event of ${logStream} that is not known`, { n });
-    this.#epochs.add(event, n);
+  away(): string | undefined {
+    return this.#store.away();
   }
 
   async append(stream: StreamName, events: readonly NewEvent[], expectedRevision: number): Promise<AppendOutcome> {
@@ -95,6 +103,8 @@ class StoredEventLog implements EventLog {
     const outcome = await this.#appender.append(stream, events, expectedRevision);
     if (outcome.outcome !== 'appended') return outcome;
     const { revision, n, links } = outcome;
+    // The store may tell of it only later.
+    if (stream === logStream) await readEpochs(this.#store, this.#epochs);
     return { outcome: 'appended', revision, position: this.#epochs.positionOf(n), links: links.map(asText) };
   }
 
@@ -125,8 +135,10 @@ class StoredEventLog implements EventLog {
 
   #remember(events: readonly StoredEvent[]): void {
     for (const stored of events) {
-      if (stored.stream === logStream) this.#addEpoch(stored);
-      this.#recent.push(stored, stored.plain === undefined ? stored : this.#recorded(stored, stored.plain));
+      if (stored.stream === logStream) addEpoch(this.#epochs, stored);
+      const { plain } = stored;
+      const isPlain = plain !== undefined && stored.n > this.#forgotten;
+      this.#recent.push(stored, isPlain ? this.#recorded(stored, plain) : stored);
     }
     for (const wakeUp of this.#tailSource.wakeUps) wakeUp();
   }
@@ -151,11 +163,11 @@ class StoredEventLog implements EventLog {
   }
 
   head(): LogPosition {
-    return this.#epochs.positionOf(this.#recent.head);
+    return this.#epochs.positionOf(this.#store.head());
   }
 
   locate(position: LogPosition): Located {
-    return this.#epochs.locate(position, this.#recent.head);
+    return this.#epochs.locate(position, this.#store.head());
   }
 
   positionAt(place: number): LogPosition {
@@ -163,7 +175,7 @@ class StoredEventLog implements EventLog {
   }
 
   locateCursor(cursor: Cursor | null): Located {
-    return this.#epochs.locateCursor(cursor, this.#recent.head);
+    return this.#epochs.locateCursor(cursor, this.#store.head());
   }
 
   isRecent(place: number): boolean {
@@ -175,6 +187,7 @@ class StoredEventLog implements EventLog {
   }
 
   forgetRecent(): void {
+    this.#forgotten = this.#store.head();
     this.#recent.clear();
   }
 
@@ -189,11 +202,15 @@ class StoredEventLog implements EventLog {
 export const openEventLog = async (dependencies: EventLogDependencies): Promise<EventLog> => {
   const { store } = dependencies;
   try {
-    const log = new StoredEventLog(dependencies);
-    if (await log.readEpochs()) return log;
+    const epochs = new Epochs();
+    await readEpochs(store, epochs);
+    const log = new StoredEventLog(dependencies, epochs);
+    if (!epochs.isEmpty) return log;
     if (store.head() > 0) throw new LogUnusable('the log has events but no epoch: it is damaged');
     const first = await log.append(logStream, [epochEvent('new', null, dependencies)], -1);
-    if (first.outcome !== 'appended') throw new LogUnusable(`the log could not begin: ${first.outcome}`);
+    // Another process has begun it in the same moment.
+    if (first.outcome === 'conflict') await readEpochs(store, epochs);
+    if (epochs.isEmpty) throw new LogUnusable(`the log could not begin: ${first.outcome}`);
     return log;
   } catch (error) {
     await store.close();

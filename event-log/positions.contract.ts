@@ -83,6 +83,7 @@ export const positionsContract = (name: string, its: LogUnderTest): void => {
       const cut = its.log.head();
       await startEpoch(its.log, 'restored', { clock: wallClock, randomBytes });
       await appendAll(its.log, chat.stream, [chat.message()], 1);
+      await its.heard();
       const live = await pullUntil(its.follow(), isCaughtUp);
       await its.reopen();
       const stored = await pullUntil(its.follow(), isCaughtUp);

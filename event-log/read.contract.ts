@@ -28,6 +28,7 @@ export const readContract = (name: string, its: LogUnderTest): void => {
       const chat = newChat(its.keys);
       await appendAll(its.log, chat.stream, [chat.message(), chat.message()], -1);
       await appendAll(its.log, chat.receipts, [receipt(chat.author, 2)], -1);
+      await its.heard();
       const [live] = await pullUntil(its.follow(), isCaughtUp);
       const head = its.log.head();
       await its.reopen();
@@ -61,7 +62,7 @@ export const readContract = (name: string, its: LogUnderTest): void => {
       const chat = newChat(its.keys);
       const text = '😀'.repeat(100_000);
       const events = Array.from({ length: 25 }, () => chat.message(text));
-      await appendAll(its.log, chat.stream, events, -1);
+      for (const [index, event] of events.entries()) await appendAll(its.log, chat.stream, [event], index - 1);
       const ids = events.map(({ eventId }) => eventId);
       for (const direction of ['forwards', 'backwards'] as const) {
         const read: string[] = [];

@@ -213,6 +213,7 @@ describe('D6: one flipped byte', () => {
     const head = reader.last();
     return {
       soleWriter: false,
+      away: () => undefined,
       failed: new Promise(() => undefined),
       append: () => Promise.resolve({ outcome: 'refused', why: 'closed' }),
       onCommitted: () => undefined,

@@ -55,6 +55,7 @@ export const openSqliteLogStore = async ({ directory, onDisk }: SqliteLogStoreOp
     let closed: Promise<void> | undefined;
     return {
       soleWriter: true,
+      away: () => undefined,
       failed: Promise.race([writer.failed, reader.failed]),
       append: writer.append,
       head: writer.last,
@@ -80,6 +81,7 @@ export const openSqliteLogStoreReadOnly = async ({ directory }: SqliteLogStoreOp
     const head = await reader.last();
     return {
       soleWriter: false,
+      away: () => undefined,
       failed: reader.failed,
       append: () => Promise.resolve({ outcome: 'refused', why: 'closed' }),
       head: () => head,

@@ -4,11 +4,11 @@ import { LogDamaged } from './event-log.ts';
 import type { StoredEvent } from './log-store.ts';
 
 /** What every adapter checks before it gives out what a store holds. */
-const checkEvent = ({ envelope, revision, link, checksum, n }: StoredEvent): void => {
+export const checkEvent = ({ envelope, revision, link, checksum, n }: StoredEvent): void => {
   if (checksumOf(envelope, revision, link) !== checksum) throw new LogDamaged('its checksum is wrong', { n });
 };
 
-/** A page of the whole log: without a hole after `after`. */
+/** A page of the whole log where n counts: without a hole after `after`. */
 export const checkLogPage = (after: number, events: readonly StoredEvent[]): void => {
   let n = after;
   for (const event of events) {
@@ -27,7 +27,7 @@ export interface StreamPage {
   readonly direction: 'forwards' | 'backwards';
   /** Whether it ended because it holds as much as it may; else it must reach to the end of the stream. */
   readonly isFull: boolean;
-  /** The stream's last revision, taken before the page was read. */
+  /** The stream's last revision, taken before the page was read; −1 where the store does not tell. */
   readonly last: number;
 }
 

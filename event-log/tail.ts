@@ -1,9 +1,9 @@
 import type { RecordedEvent } from '../schemas/events.ts';
 import { kindOf, type StreamKind } from '../schemas/streams.ts';
 import type { Epochs } from './epochs.ts';
-import type { Tail, TailBatch, TailOptions } from './event-log.ts';
+import { LogDamaged, type Tail, type TailBatch, type TailOptions } from './event-log.ts';
 import type { StoredEvent } from './log-store.ts';
-import { isDecoded, type RecentEvents } from './recent-events.ts';
+import { isDecoded, type RecentEvent, type RecentEvents } from './recent-events.ts';
 
 const mostEvents = 500;
 const patienceMs = 1_000;
@@ -12,6 +12,8 @@ const patienceMs = 1_000;
 export interface TailSource {
   readonly recent: RecentEvents;
   readonly epochs: Epochs;
+  /** n of the last event that anybody here knows of; `recent` may have yet to hear of it. */
+  readonly head: () => number;
   readonly monotonic: () => number;
   /** Called once after every commit, as long as they are in the set. */
   readonly wakeUps: Set<() => void>;
@@ -46,11 +48,14 @@ export class LogTail implements Tail {
   }
 
   pullNow(): TailBatch | undefined {
+    const { recent, epochs } = this.#source;
+    if (!recent.reachesBackTo(this.#after)) return undefined;
     const events: RecordedEvent[] = [];
-    const until = this.#pageEnd();
-    while (this.#after < until && events.length < mostEvents) {
-      const next = this.#source.recent.at(this.#after + 1);
-      if (next === undefined) break;
+    let index = recent.indexAfter(this.#after);
+    const end = epochs.endOf(recent.at(index)?.n ?? 0);
+    while (events.length < mostEvents) {
+      const next = recent.at(index++);
+      if (next === undefined || next.n > end) break;
       if (this.#kinds.has(next.kind)) {
         if (!isDecoded(next.event)) break;
         events.push(next.event);
@@ -81,25 +86,31 @@ export class LogTail implements Tail {
   }
 
   async #fromStore(): Promise<TailBatch | undefined> {
-    const limit = Math.min(mostEvents, this.#pageEnd() - this.#after);
-    const stored = await this.#source.readAll(this.#after, limit);
-    const events = await this.#source.decode(stored.filter(({ stream }) => this.#kinds.has(kindOf(stream))));
-    this.#after = stored.at(-1)?.n ?? this.#after;
-    return events.length > 0 || this.#after >= this.#source.recent.head ? this.#batch(events) : undefined;
+    const stored = await this.#source.readAll(this.#after, mostEvents);
+    const [first] = stored;
+    // Memory has moved past events that the store does not have any more.
+    if (first === undefined) throw new LogDamaged(`the log ends at ${this.#after} and once went on`);
+    const end = this.#source.epochs.endOf(first.n);
+    const page = stored.filter(({ n }) => n <= end);
+    const events = await this.#source.decode(page.filter(({ stream }) => this.#kinds.has(kindOf(stream))));
+    this.#after = page.at(-1)?.n ?? this.#after;
+    return events.length > 0 || this.#after >= this.#source.head() ? this.#batch(events) : undefined;
   }
 
   /** What another process wrote came as bytes; the first tail that wants it decodes it for all. */
   async #decodeRecent(): Promise<void> {
     const { recent } = this.#source;
+    const slots: RecentEvent[] = [];
     const stored: StoredEvent[] = [];
-    for (let n = this.#after + 1; n <= this.#pageEnd() && stored.length < mostEvents; n++) {
-      const event = recent.at(n)?.event;
-      if (event !== undefined && !isDecoded(event)) stored.push(event);
+    for (let index = recent.indexAfter(this.#after); stored.length < mostEvents; index++) {
+      const slot = recent.at(index);
+      if (slot === undefined) break;
+      if (isDecoded(slot.event) || !this.#kinds.has(slot.kind)) continue;
+      slots.push(slot);
+      stored.push(slot.event);
     }
-    for (const event of await this.#source.decode(stored)) {
-      const slot = recent.at(event.position.n);
-      if (slot !== undefined) slot.event = event;
-    }
+    const events = await this.#source.decode(stored);
+    for (const [index, slot] of slots.entries()) slot.event = events[index] ?? slot.event;
   }
 
   /** Waits for a commit that has something for this tail; undefined at the deadline, or to look again. */
@@ -128,20 +139,15 @@ export class LogTail implements Tail {
     }
   }
 
-  /** n up to which a batch may go: the head, or the end of the log that the next event lies in. */
-  #pageEnd(): number {
-    return Math.min(this.#source.recent.head, this.#source.epochs.endOf(this.#after + 1));
-  }
-
   #batch(events: readonly RecordedEvent[]): TailBatch {
-    const { epochs, recent } = this.#source;
+    const { epochs, head } = this.#source;
     const through = epochs.positionOf(this.#after);
     return {
       log: through.log,
       events,
       through,
       throughPlace: epochs.placeOf(this.#after),
-      caughtUp: this.#after >= recent.head,
+      caughtUp: this.#after >= head(),
     };
   }
 }

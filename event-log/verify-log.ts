@@ -57,7 +57,7 @@ export async function* verifyLog(store: LogStore): AsyncGenerator<Finding, Verif
   while (after < head) {
     const page = await pageOrDamage(store, after);
     if (page instanceof LogDamaged) {
-      after = page.n ?? after + 1;
+      after = page.n ?? head;
       yield { position: after, stream: undefined, what: page.what };
       continue;
     }
@@ -84,9 +84,8 @@ const pageOrDamage = async (store: LogStore, after: number): Promise<readonly St
       return await store.readAll(after, limit);
     } catch (error) {
       if (!(error instanceof LogDamaged)) throw error;
-      const sound = (error.n ?? after + 1) - after - 1;
-      if (sound <= 0 || limit === 1) return error;
-      limit = Math.min(sound, limit - 1);
+      if (limit === 1) return error;
+      limit = Math.floor(limit / 2);
     }
   }
 };

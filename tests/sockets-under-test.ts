@@ -48,6 +48,7 @@ export const asPort = (log: EventLog): EventLog => ({
   isRecent: (place) => log.isRecent(place),
   forgetRecent: () => log.forgetRecent(),
   soleWriter: log.soleWriter,
+  away: () => log.away(),
   failed: log.failed,
   close: () => log.close(),
 });
