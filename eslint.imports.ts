@@ -10,6 +10,8 @@ import type { Node } from 'estree';
  */
 export const ports: ReadonlySet<string> = new Set([
   'command-side/accounts-store.ts',
+  'command-side/cassandra-connection.ts',
+  'command-side/cassandra-schema.ts',
   'command-side/clock.ts',
   'command-side/command-gateway.ts',
   'command-side/presence-gateway.ts',
