@@ -42,11 +42,12 @@ const addEpoch = (epochs: Epochs, { envelope, n }: StoredEvent): void => {
   epochs.add(event, n);
 };
 
-const readEpochs = async (store: LogStore, epochs: Epochs): Promise<void> => {
+/** False: there is none yet. */
+const readEpochs = async (store: LogStore, epochs: Epochs): Promise<boolean> => {
   const pageSize = 1_000;
   for (let from = 0; ;) {
     const stored = await store.readStream(logStream, from, 'forwards', pageSize);
-    if (stored.length === 0) return;
+    if (stored.length === 0) return !epochs.isEmpty;
     for (const event of stored) addEpoch(epochs, event);
     from += stored.length;
   }
@@ -203,15 +204,14 @@ export const openEventLog = async (dependencies: EventLogDependencies): Promise<
   const { store } = dependencies;
   try {
     const epochs = new Epochs();
-    await readEpochs(store, epochs);
+    const began = await readEpochs(store, epochs);
     const log = new StoredEventLog(dependencies, epochs);
-    if (!epochs.isEmpty) return log;
+    if (began) return log;
     if (store.head() > 0) throw new LogUnusable('the log has events but no epoch: it is damaged');
     const first = await log.append(logStream, [epochEvent('new', null, dependencies)], -1);
-    // Another process has begun it in the same moment.
-    if (first.outcome === 'conflict') await readEpochs(store, epochs);
-    if (epochs.isEmpty) throw new LogUnusable(`the log could not begin: ${first.outcome}`);
-    return log;
+    // A conflict: another process has begun it in the same moment.
+    if (first.outcome === 'appended' || (await readEpochs(store, epochs))) return log;
+    throw new LogUnusable(`the log could not begin: ${first.outcome}`);
   } catch (error) {
     await store.close();
     throw error instanceof LogDamaged
