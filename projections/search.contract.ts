@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { longestQuery } from '../schemas/search-query.ts';
 import { batchOf, searchHistory, someConversation, textOf, type SearchHistory } from '../tests/search-history.ts';
-import { randomHistory } from '../tests/search-scenes.ts';
+import { randomHistory, type RandomSearch } from '../tests/search-scenes.ts';
 import {
   ann,
   applyAll,
@@ -252,17 +252,22 @@ export const searchContract = (name: string, prepare: () => Promise<SearchUnderT
       history = searchHistory(20_000);
       history.start(chat, ann, bob);
       history.start(other, bob, cyd);
-      for (let n = 0; n < 40; n++) history.send(n % 5 === 0 ? chat : other, bob, textOf('common'));
+      // Most hold both words, the other way round: that they are no hits is seen one by one.
+      for (let n = 0; n < 40; n++) {
+        history.send(n % 5 === 0 ? other : chat, bob, textOf(n % 8 === 1 ? 'foo bar' : 'bar foo'));
+      }
       await applyAll(index, history);
-      const first = await ask(index, ann, 'common');
+      const first = await ask(index, ann, 'foo-bar', { limit: 2 });
       expect(first.complete).toBe(false);
       expect(first.nextCursor).not.toBeNull();
-      expect(await askAll(index, ann, 'common')).toEqual(history.expected(ann, 'common'));
+      const found = await askAll(index, ann, 'foo-bar', { limit: 2 });
+      expect(found).toEqual(history.expected(ann, 'foo-bar'));
+      expect(found).not.toHaveLength(0);
     });
 
     test(
       'S6: 10,000 random searches find exactly what an oracle finds, page by page, and nothing of anybody else',
-      { timeout: 180_000 },
+      { timeout: 300_000 },
       async () => {
         let searches = 0;
         for (let round = 0; searches < 10_000; round++) {
@@ -272,12 +277,16 @@ export const searchContract = (name: string, prepare: () => Promise<SearchUnderT
           const opened = await fresh.open(longBudget);
           try {
             await applyAll(opened, random.history);
-            for (const asked of random.queries(500)) {
+            const check = async (asked: RandomSearch): Promise<void> => {
               const { user, text, filters, limit } = asked;
               const hits = await askAll(opened, user, text, { ...filters, limit });
               const expected = random.history.expected(user, text, filters);
               expect({ seed, asked, hits: plain(hits) }).toEqual({ seed, asked, hits: plain(expected) });
               searches += 1 + Math.floor(hits.length / limit);
+            };
+            const queries = random.queries(500);
+            for (let from = 0; from < queries.length; from += 10) {
+              await Promise.all(queries.slice(from, from + 10).map(check));
             }
           } finally {
             await closeIndex(opened);
