@@ -9,18 +9,18 @@ interface Order {
   readonly parameters: readonly unknown[];
 }
 
-type Act = (...parameters: readonly unknown[]) => Promise<void>;
+type Act = (...parameters: readonly unknown[]) => Promise<unknown>;
 
 /** Opens the faults of a server to other processes: `POST` with the name of a control and its parameters. */
 export const openControlDoor = async (control: Control, port = 0): Promise<{ url: string; close(): Promise<void> }> => {
-  const obey = async (request: IncomingMessage): Promise<void> => {
+  const obey = async (request: IncomingMessage): Promise<unknown> => {
     const order = (await json(request)) as Order;
     if (!controls.includes(order.control)) throw new Error(`Unknown: ${order.control}`);
-    await (control[order.control] as Act)(...order.parameters);
+    return (control[order.control] as Act)(...order.parameters);
   };
   const door = createServer((request, response) => {
     obey(request).then(
-      () => response.writeHead(204).end(),
+      (result) => response.end(JSON.stringify(result ?? null)),
       (error: unknown) => response.writeHead(400).end(String(error)),
     );
   });
@@ -39,13 +39,12 @@ export const openControlDoor = async (control: Control, port = 0): Promise<{ url
 /** The faults of a server in another process. */
 export const controlBehind = (url: string): Control => {
   const order =
-    (control: keyof Control) =>
-    async (...parameters: readonly unknown[]): Promise<void> => {
-      const answer = await fetch(url, {
-        method: 'POST',
-        body: JSON.stringify({ control, parameters } satisfies Order),
-      });
+    <Name extends keyof Control>(name: Name) =>
+    async (...parameters: Parameters<Control[Name]>): Promise<Awaited<ReturnType<Control[Name]>>> => {
+      const body = JSON.stringify({ control: name, parameters } satisfies Order);
+      const answer = await fetch(url, { method: 'POST', body });
       if (!answer.ok) throw new Error(await answer.text());
+      return (await answer.json()) as Awaited<ReturnType<Control[Name]>>;
     };
   return {
     behave: order('behave'),
@@ -56,5 +55,6 @@ export const controlBehind = (url: string): Control => {
     cutConnections: order('cutConnections'),
     goDown: order('goDown'),
     comeUp: order('comeUp'),
+    befallen: order('befallen'),
   };
 };

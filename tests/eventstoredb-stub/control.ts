@@ -17,6 +17,8 @@ export interface Control {
   readonly goDown: () => Promise<void>;
   /** On the same port; without its newest records, as when an older copy of its log was put back. */
   readonly comeUp: (loseNewest: number) => Promise<void>;
+  /** How often each fault has befallen a call, by words such as `append unanswered-written` and `subscription ended`. */
+  readonly befallen: () => Promise<Readonly<Record<string, number>>>;
 }
 
 export const controls = [
@@ -28,4 +30,5 @@ export const controls = [
   'cutConnections',
   'goDown',
   'comeUp',
+  'befallen',
 ] as const satisfies readonly (keyof Control)[];

@@ -79,6 +79,8 @@ export class Faults {
   behaviour = healthy;
   /** How often all subscriptions were ended. */
   endings = 0;
+  /** How often each fault has befallen a call. */
+  readonly befallen: Record<string, number> = {};
   private nextAppends: AppendFault[] = [];
   private readonly random: Random;
 
@@ -104,19 +106,40 @@ export class Faults {
   }
 
   forAppend(): AppendFault | undefined {
+    return this.counted('append', this.appendFault());
+  }
+
+  forRead(): ReadFault | undefined {
+    return this.counted('read', this.readFault());
+  }
+
+  endsSubscription(): boolean {
+    return this.counted('subscription', this.happens(this.behaviour.subscriptionEndedOneIn) && 'ended') !== false;
+  }
+
+  saysCaughtUpAgain(): boolean {
+    return this.counted('subscription', this.happens(this.behaviour.caughtUpOneIn) && 'caught-up-again') !== false;
+  }
+
+  private appendFault(): AppendFault | undefined {
     if (this.behaviour.notReady) return 'not-ready';
     if (this.behaviour.mute) return 'unanswered-unwritten';
     return this.nextAppends.shift() ?? this.drawn(this.behaviour.appends);
   }
 
-  forRead(): ReadFault | undefined {
+  private readFault(): ReadFault | undefined {
     if (this.behaviour.notReady) return 'not-ready';
     if (this.behaviour.mute) return 'unanswered';
     return this.drawn(this.behaviour.reads);
   }
 
-  happens(oneIn: number): boolean {
+  private happens(oneIn: number): boolean {
     return oneIn > 0 && this.random.next() < 1 / oneIn;
+  }
+
+  private counted<Fault extends string | false | undefined>(what: string, fault: Fault): Fault {
+    if (fault) this.befallen[`${what} ${fault}`] = (this.befallen[`${what} ${fault}`] ?? 0) + 1;
+    return fault;
   }
 
   private drawn<Fault>(odds: readonly Odds<Fault>[]): Fault | undefined {

@@ -55,6 +55,7 @@ export const startStub = async ({ port: wanted = 0, file, seed = 1 }: StubSettin
       await goDown();
       node = await runNode(path, port, faults, loseNewest);
     },
+    befallen: async () => ({ ...faults.befallen }),
   };
   return {
     ...control,

@@ -38,7 +38,7 @@ export const subscribe = async (
   while (!stopped.aborted) {
     if (faults.endings !== endings) throw tooSlow();
     const { generation } = log;
-    const { mute, slowSubscribers, subscriptionEndedOneIn, caughtUpOneIn } = faults.behaviour;
+    const { mute, slowSubscribers } = faults.behaviour;
     const page = mute ? [] : source.after(place, liveWindow + 1);
     if (page.length === 0) {
       if (!live && !mute) await answer(caughtUpAnswer());
@@ -58,8 +58,8 @@ export const subscribe = async (
         unmarked = 0;
         await answer(checkpointAnswer(event.position));
       }
-      if (live && faults.happens(subscriptionEndedOneIn)) throw tooSlow();
-      if (live && faults.happens(caughtUpOneIn)) await answer(caughtUpAnswer());
+      if (live && faults.endsSubscription()) throw tooSlow();
+      if (live && faults.saysCaughtUpAgain()) await answer(caughtUpAnswer());
     }
   }
 };
