@@ -7,7 +7,7 @@ import type { AccountsStore } from './accounts-store.ts';
 
 export interface AccountsUnderTest {
   open(): Promise<AccountsStore>;
-  /** Everything that lies on the disk; called while no store is open. */
+  /** Everything it holds: what lies on the disk, or each row of it on a server; called while no store is open. */
   bytes(): Promise<Uint8Array>;
   remove(): Promise<void>;
 }
@@ -57,6 +57,16 @@ export const accountsStoreContract = (name: string, prepare: () => Promise<Accou
       );
       expect(outcomes.filter(([outcome]) => outcome === 'created')).toHaveLength(1);
       expect(new Set(outcomes.map(([, key]) => key?.name)).size).toBe(1);
+    });
+
+    test('of many who destroy what others create, all agree in the end, and nobody gets a key any more', async () => {
+      const subject = someUser();
+      await Promise.all(
+        Array.from({ length: 20 }, (_, i) => (i % 4 === 1 ? store.destroyKey(subject) : store.createKey(subject))),
+      );
+      expect(await store.createKey(subject)).toBe('destroyed');
+      expect(await store.keyOf(subject)).toBeUndefined();
+      expect(await store.destroyed()).toEqual([subject]);
     });
 
     test('every subject has a key and a name of its own', async () => {
@@ -118,17 +128,17 @@ export const accountsStoreContract = (name: string, prepare: () => Promise<Accou
       expect(await store.erasedThrough()).toEqual({ log, n: 7 });
     });
 
-    test('a destroyed key and its name are gone from the disk', async () => {
+    test('a destroyed key and its name are nowhere in what it holds', async () => {
       const [subject, other] = [someUser(), someUser()];
       await store.createKey(subject);
       await store.createKey(other);
       const [gone, stays] = [store.keyInMemory(subject), store.keyInMemory(other)];
       await store.destroyKey(subject);
       await store.close();
-      const disk = Buffer.from(await place.bytes());
-      expect(disk.includes(gone?.key.export() ?? '')).toBe(false);
-      expect(disk.includes(Buffer.from(gone?.name ?? '', 'base64url'))).toBe(false);
-      expect(disk.includes(stays?.key.export() ?? '')).toBe(true);
+      const held = Buffer.from(await place.bytes());
+      expect(held.includes(gone?.key.export() ?? '')).toBe(false);
+      expect(held.includes(Buffer.from(gone?.name ?? '', 'base64url'))).toBe(false);
+      expect(held.includes(stays?.key.export() ?? '')).toBe(true);
     });
 
     test('the install key is made once', async () => {

@@ -4,7 +4,8 @@ import type { LogPosition } from '../schemas/position.ts';
 
 /**
  * What is mutable, durable and never in the log: for now the data keys and the install key.
- * Every method that changes something is durable (fsynced, or on a quorum) before it answers.
+ * Every method that changes something is durable (fsynced, or on a quorum) before it answers. Where the store is a server
+ * that is away, a method rejects with `AccountsAway`, and whether the change was made is not known; repeating it is safe.
  */
 export interface AccountsStore extends DataKeys {
   /**
@@ -29,10 +30,18 @@ export interface AccountsStore extends DataKeys {
   /** Resolves when the store can do nothing more in this process; the process must end. */
   readonly failed: Promise<Error>;
 
+  /** Why it does not answer for now; undefined: it does. */
+  away(): string | undefined;
+
   close(): Promise<void>;
 }
 
 /** The accounts cannot be opened; the message is one clear line for the person at the terminal. */
 export class AccountsUnusable extends Error {
   override readonly name = 'AccountsUnusable';
+}
+
+/** The accounts do not answer for now. */
+export class AccountsAway extends Error {
+  override readonly name = 'AccountsAway';
 }

@@ -20,7 +20,7 @@ export interface CassandraConnection {
   readonly client: Client;
   readonly cluster: ClusterUrl;
   /** Why no node answers; undefined: one does. */
-  away(): string | undefined;
+  readonly away: () => string | undefined;
   close(): Promise<void>;
 }
 
@@ -41,29 +41,32 @@ const shortestPauseMs = 100;
 const longestPauseMs = 2_000;
 const oldest = [5, 0] as const;
 
-/** Every statement may be repeated, so one is while there is hope: on another node, after an answer that came too late. */
+/** Every statement may be repeated, so one is while there is hope: on another node where this one did not answer. */
 class Repeat extends policies.retry.RetryPolicy {
   static readonly most = 3;
 
   override onReadTimeout(info: policies.retry.OperationInfo): policies.retry.DecisionInfo {
-    return this.#again(info);
+    return this.#again(info, 'here');
   }
 
   override onWriteTimeout(info: policies.retry.OperationInfo): policies.retry.DecisionInfo {
-    return this.#again(info);
+    return this.#again(info, 'here');
   }
 
   override onUnavailable(info: policies.retry.OperationInfo): policies.retry.DecisionInfo {
-    return this.#again(info);
+    return this.#again(info, 'elsewhere');
   }
 
   override onRequestError(info: policies.retry.OperationInfo): policies.retry.DecisionInfo {
-    return this.#again(info);
+    return this.#again(info, 'elsewhere');
   }
 
-  #again({ nbRetry, executionOptions }: policies.retry.OperationInfo): policies.retry.DecisionInfo {
+  #again(
+    { nbRetry, executionOptions }: policies.retry.OperationInfo,
+    where: 'here' | 'elsewhere',
+  ): policies.retry.DecisionInfo {
     const may = executionOptions.isIdempotent() && nbRetry < Repeat.most;
-    return may ? this.retryResult(executionOptions.getConsistency(), false) : this.rethrowResult();
+    return may ? this.retryResult(executionOptions.getConsistency(), where === 'here') : this.rethrowResult();
   }
 }
 

@@ -1,19 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
+import type { CreatedKey, StoredKey } from './cached-keys.ts';
 import { inTransaction, openSqliteFile } from './sqlite-file.ts';
 import { serveCalls } from './sqlite-worker.ts';
 import type { KeySubject } from '../schemas/events.ts';
-import { logId, type LogPosition } from '../schemas/position.ts';
-
-export interface StoredKey {
-  readonly subject: KeySubject;
-  readonly name: string;
-  readonly key: Uint8Array;
-}
+import type { LogId, LogPosition } from '../schemas/position.ts';
 
 export interface AccountsCalls {
   installKey: { ask: null; answer: Uint8Array };
-  createKey: { ask: KeySubject; answer: { outcome: 'created' | 'exists' | 'destroyed'; key: StoredKey | undefined } };
+  createKey: { ask: KeySubject; answer: CreatedKey };
   destroyKey: { ask: KeySubject; answer: null };
   destroyed: { ask: null; answer: readonly KeySubject[] };
   erasedThrough: { ask: null; answer: LogPosition | null };
@@ -88,7 +83,7 @@ serveCalls<AccountsCalls>({
     destroyed: () => selectDestroyed.all().map(subjectIn),
     erasedThrough() {
       const row = selectErasedThrough.get();
-      return row === undefined ? null : { log: logId.parse(row['log']), n: Number(row['n']) };
+      return row === undefined ? null : { log: String(row['log']) as LogId, n: Number(row['n']) };
     },
     storeErasedThrough({ log, n }) {
       setErasedThrough.run(log, n);
