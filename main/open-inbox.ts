@@ -2,6 +2,7 @@ import type { Inbox } from '../projections/inbox.ts';
 import type { Progress } from '../projections/progress.ts';
 import { inboxKinds } from '../projections/project-inbox.ts';
 import { openVersions, type VersionsDeps, type VersionsOperated } from './read-model-versions.ts';
+import { versionFiles } from './version-files.ts';
 
 export interface FollowingInbox {
   /** Of the version that is live. */
@@ -19,18 +20,15 @@ export const openInbox = async (
   stack: AsyncDisposableStack,
 ): Promise<FollowingInbox> => {
   const { openSqliteInbox, openSqliteInboxWriter } = await import('../projections/sqlite-inbox.ts');
-  const versions = await openVersions(
-    {
-      name: 'inbox',
-      version: inboxVersion,
-      streamKinds: inboxKinds,
-      openWriter: openSqliteInboxWriter,
-      openAsked: openSqliteInbox,
-    },
+  const store = versionFiles({
+    ...deps,
+    name: 'inbox',
+    version: inboxVersion,
     directory,
-    deps,
-    stack,
-  );
+    openWriter: openSqliteInboxWriter,
+    openAsked: openSqliteInbox,
+  });
+  const versions = await openVersions({ name: 'inbox', streamKinds: inboxKinds, store }, deps, stack);
   return { inbox: liveInbox(() => versions.asked()), follower: versions.progress, inboxVersions: versions };
 };
 

@@ -2,6 +2,7 @@ import type { Progress } from '../projections/progress.ts';
 import { searchedStreams } from '../projections/project-search.ts';
 import type { MessageSearch } from '../projections/search.ts';
 import { openVersions, type VersionsDeps, type VersionsOperated } from './read-model-versions.ts';
+import { versionFiles } from './version-files.ts';
 
 export interface FollowingSearch {
   /** Of the version that is live. */
@@ -21,18 +22,15 @@ export const openSearch = async (
   stack: AsyncDisposableStack,
 ): Promise<FollowingSearch> => {
   const { openSqliteSearchReader, openSqliteSearchWriter } = await import('../projections/sqlite-search.ts');
-  const versions = await openVersions(
-    {
-      name: 'search',
-      version: searchVersion,
-      streamKinds: searchedStreams,
-      openWriter: openSqliteSearchWriter,
-      openAsked: (path) => openSqliteSearchReader({ path, budgetMs }),
-    },
+  const store = versionFiles({
+    ...deps,
+    name: 'search',
+    version: searchVersion,
     directory,
-    deps,
-    stack,
-  );
+    openWriter: openSqliteSearchWriter,
+    openAsked: (path) => openSqliteSearchReader({ path, budgetMs }),
+  });
+  const versions = await openVersions({ name: 'search', streamKinds: searchedStreams, store }, deps, stack);
   const search: MessageSearch = {
     search: (request) => versions.asked().search(request),
     // The versions close what they opened.

@@ -1,29 +1,22 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
-import { copySqliteFile } from '../command-side/sqlite-copy.ts';
 import type { Warn } from '../command-side/warn.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import { applyUpTo } from '../projections/apply-up-to.ts';
 import { compareDumps, type Comparison } from '../projections/compare-dumps.ts';
 import { follow, type Follower } from '../projections/follow.ts';
+import { proofOf } from '../projections/position-proof.ts';
 import type { Progress, ProgressStatus } from '../projections/progress.ts';
 import type { ReadModelWriter } from '../projections/read-model.ts';
+import type { FrozenVersion, NamedVersion, VersionStore } from '../projections/version-store.ts';
 import { reject } from '../schemas/errors.ts';
 import type { StreamKind, StreamName } from '../schemas/streams.ts';
-import { readLiveVersion, writeLiveVersion } from './live-version.ts';
-import { openVersion, removeVersion } from './open-version.ts';
 import { Refused } from './refused.ts';
 
 export interface ReadModelKind<Asked> {
   readonly name: 'inbox' | 'search';
-  /** Rises whenever the same log gives other rows: then it is built anew. */
-  readonly version: number;
   readonly streamKinds: readonly StreamKind[];
-  readonly openWriter: (path: string) => Promise<ReadModelWriter>;
-  /** The end that is asked, of a file that a writer has opened. */
-  readonly openAsked: (path: string) => Promise<Asked>;
+  readonly store: VersionStore<Asked>;
 }
 
 export interface VersionsDeps {
@@ -72,13 +65,10 @@ export interface Versions<Asked> extends VersionsOperated {
   readonly progress: Progress;
 }
 
-interface Version<Asked> {
-  readonly file: string;
-  readonly build: number;
-  readonly path: string;
+interface Version<Asked> extends NamedVersion {
   readonly asked: Asked;
   readonly writer: ReadModelWriter;
-  readonly follower: Follower;
+  follower: Follower;
   close(): Promise<void>;
 }
 
@@ -86,60 +76,69 @@ const keepLastMs = 24 * 3_600_000;
 const catchUpMs = 60_000;
 const lookAgainMs = 20;
 
-/** The versions of a read model in SQLite files in one directory: the live one, and at most one more that follows too. */
+/** The versions of a read model in one store: the live one, and at most one more that follows too. */
 export const openVersions = async <Asked extends { close(): Promise<void> }>(
-  kind: ReadModelKind<Asked>,
-  directory: string,
+  { name, streamKinds, store }: ReadModelKind<Asked>,
   deps: VersionsDeps,
   stack: AsyncDisposableStack,
 ): Promise<Versions<Asked>> => {
   const { eventLog, clock, warn } = deps;
-  const { name, streamKinds } = kind;
   const stopping = new AbortController();
-  const pathOf = (file: string): string => join(directory, file);
-  const fileOf = (build: number): string =>
-    `${name}-${eventLog.head().log}-v${kind.version}${build === 1 ? '' : `.${build}`}.sqlite`;
-  const pattern = new RegExp(`^${name}-[A-Za-z0-9_-]{22}-v${kind.version}(?:\\.([0-9]{1,9}))?\\.sqlite$`);
-  const ofOtherProgram = new RegExp(`^${name}-[A-Za-z0-9_-]{22}-v[0-9.]+\\.sqlite$`);
 
-  const begin = async (file: string, build: number, writer: ReadModelWriter): Promise<Version<Asked>> => {
-    const asked = await kind.openAsked(pathOf(file));
+  const followed = (writer: ReadModelWriter, version: string): Follower => {
     const follower = follow({ ...deps, writer, streamKinds });
-    void follower.failed.then((error) => warn({ err: error, file }, 'a read model is not followed any more'));
-    const close = async (): Promise<void> => {
-      await follower.close();
-      await asked.close();
-      await writer.close();
-    };
-    return { file, build, path: pathOf(file), asked, writer, follower, close };
+    void follower.failed.then((error) => warn({ err: error, version }, 'a read model is not followed any more'));
+    return follower;
   };
-
-  const openFound = async (): Promise<Version<Asked>[]> => {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const found: Version<Asked>[] = [];
-    for (const file of await readdir(directory)) {
-      if (file.startsWith(`compare-${name}-`)) await rm(pathOf(file), { recursive: true });
-      const match = pattern.exec(file);
-      // This program cannot follow it, so no erasure would reach it.
-      if (match === null && ofOtherProgram.test(file)) await removeVersion(pathOf(file));
-      if (match === null) continue;
-      const writer = await openVersion(pathOf(file), kind.openWriter, eventLog, warn);
-      if (writer !== undefined) found.push(await begin(file, Number(match[1] ?? 1), writer));
-    }
-    return found.toSorted((one, other) => one.build - other.build);
+  const begin = async (named: NamedVersion, writer: ReadModelWriter): Promise<Version<Asked>> => {
+    const asked = await store.openAsked(named.name);
+    const version: Version<Asked> = {
+      ...named,
+      asked,
+      writer,
+      follower: followed(writer, named.name),
+      async close() {
+        await version.follower.close();
+        await asked.close();
+        await writer.close();
+      },
+    };
+    return version;
+  };
+  const beginNew = async (build: number): Promise<Version<Asked>> => {
+    const named = { name: store.nameOf(build), build };
+    const writer = (await store.open(named.name)) ?? (await store.open(named.name));
+    if (writer === undefined) throw new Error(`${named.name} cannot be made`);
+    return begin(named, writer);
+  };
+  /** If it was built from this log, whichever of its epochs that was in. */
+  const openFound = async (named: NamedVersion): Promise<Version<Asked> | undefined> => {
+    const writer = await store.open(named.name);
+    if (writer === undefined) return undefined;
+    const stored = await writer.position();
+    // Nobody else writes this log, so a position beyond its end is one of a tail that was lost.
+    if ((await proofOf(eventLog, stored?.applied, stopping.signal)) === 'holds') return begin(named, writer);
+    await writer.close();
+    warn({ version: named.name }, 'a read model was not of this log and is made again');
+    await store.remove(named.name);
+    return undefined;
   };
   const removeAll = async (versions: readonly Version<Asked>[]): Promise<void> => {
     for (const version of versions) {
       await version.close();
-      await removeVersion(version.path);
+      await store.remove(version.name);
     }
   };
 
-  const found = await openFound();
-  const pointed = await readLiveVersion(directory, name);
+  const found: Version<Asked>[] = [];
+  for (const named of await store.found()) {
+    const version = await openFound(named);
+    if (version !== undefined) found.push(version);
+  }
+  const pointed = await store.live();
   // What was being built is not asked before somebody switches to it.
-  const chosen = found.find(({ file }) => file === pointed?.file) ?? found[0];
-  let live = chosen ?? (await begin(fileOf(1), 1, await kind.openWriter(pathOf(fileOf(1)))));
+  const chosen = found.find((one) => one.name === pointed?.name) ?? found[0];
+  let live = chosen ?? (await beginNew(1));
   const others = found.filter((one) => one !== live);
   let other = others.pop();
   await removeAll(others);
@@ -155,7 +154,7 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
     if (other === undefined) throw new Refused(reject('invalid', `there is no other version of ${name}`));
     return other;
   };
-  const statusOf = ({ file, follower }: Version<Asked>): VersionStatus => ({ version: file, ...follower.status() });
+  const statusOf = (one: Version<Asked>): VersionStatus => ({ version: one.name, ...one.follower.status() });
   const isOf = ({ build }: Version<Asked>): 'next' | 'last' => (build > live.build ? 'next' : 'last');
   const status = (): VersionsStatus => ({
     live: statusOf(live),
@@ -181,29 +180,50 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
   };
   if (other !== undefined) dropLastIn(Math.max(0, keepLastMs - (clock.now() - (pointed?.since ?? clock.now()))));
 
-  /** `make` brings the file to compare with, and says what it holds already. */
-  const compare = async (make: (path: string) => Promise<void>): Promise<Comparison> => {
-    const temporary = await mkdtemp(pathOf(`compare-${name}-`));
-    await using opened = new AsyncDisposableStack();
-    opened.defer(() => rm(temporary, { recursive: true }));
-    const open = async (path: string): Promise<ReadModelWriter> => {
-      const writer = await kind.openWriter(path);
-      opened.defer(() => writer.close());
-      return writer;
-    };
-    const [ofLive, compared] = [join(temporary, 'live.sqlite'), join(temporary, 'compared.sqlite')];
-    await make(compared);
-    const writer = await open(compared);
-    await catchUp(live, (await writer.position())?.applied.place ?? 0);
-    await copySqliteFile(live.path, ofLive);
-    const copied = await open(ofLive);
-    const place = (await copied.position())?.applied.place ?? 0;
-    await applyUpTo({ eventLog, writer, streamKinds, signal: stopping.signal }, place);
-    return await compareDumps(copied.dump(), writer.dump());
-  };
-  const catchUp = async ({ file, follower }: Version<Asked>, place: number): Promise<void> => {
+  const catchUp = async ({ name: behind, follower }: Version<Asked>, place: number): Promise<void> => {
     if (await follower.waitFor(place, clock.monotonic() + catchUpMs)) return;
-    throw new Refused(reject('unavailable', `${file} does not catch up`));
+    throw new Refused(reject('unavailable', `${behind} does not catch up`));
+  };
+  const bring = async (writer: ReadModelWriter, place: number): Promise<void> => {
+    await applyUpTo({ eventLog, writer, streamKinds, signal: stopping.signal }, place);
+  };
+  const compareWithLog = async (): Promise<Comparison> => {
+    await using held = new AsyncDisposableStack();
+    const own = await store.openTemporary();
+    held.defer(() => own.remove());
+    const { writer } = own;
+    // Most of the way at first, for what is frozen is not kept for ever.
+    await bring(writer, live.follower.applied()?.place ?? 0);
+    const frozen = await store.freeze(live.name, live.writer);
+    held.defer(() => frozen.close());
+    await bring(writer, frozen.place);
+    return await compareDumps(frozen.dump(), writer.dump());
+  };
+  /** While `work` moves it. */
+  const notFollowed = async <T>(version: Version<Asked>, work: () => Promise<T>): Promise<T> => {
+    await version.follower.close();
+    try {
+      return await work();
+    } finally {
+      version.follower = followed(version.writer, version.name);
+    }
+  };
+  const compareWithOther = async (): Promise<Comparison> => {
+    const compared = theOther();
+    const { writer } = compared;
+    await using held = new AsyncDisposableStack();
+    const freeze = async (version: Version<Asked>): Promise<FrozenVersion> => {
+      const frozen = await store.freeze(version.name, version.writer);
+      held.defer(() => frozen.close());
+      return frozen;
+    };
+    const [one, two] = await notFollowed(compared, async () => {
+      await catchUp(live, (await writer.position())?.applied.place ?? 0);
+      const frozen = await freeze(live);
+      await bring(writer, frozen.place);
+      return [frozen, await freeze(compared)];
+    });
+    return await compareDumps(one.dump(), two.dump());
   };
 
   const switchTo = async (which: 'next' | 'last'): Promise<VersionsStatus> => {
@@ -211,7 +231,7 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
     if (isOf(next) !== which) throw new Refused(reject('invalid', `there is no ${which} version of ${name}`));
     const place = (): number => live.follower.applied()?.place ?? 0;
     await catchUp(next, place());
-    await writeLiveVersion(directory, name, next.file);
+    await store.setLive(next.name);
     // Who waited for a write at the live one has to find it in the next one.
     while ((next.follower.applied()?.place ?? 0) < place()) await catchUp(next, place());
     [live, other] = [next, live];
@@ -239,20 +259,18 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
     rebuild: () =>
       inTurn(async () => {
         if (other !== undefined)
-          throw new Refused(reject('invalid', `${other.file} is there: switch to it or drop it`));
-        const build = live.build + 1;
-        const file = fileOf(build);
-        other = await begin(file, build, await kind.openWriter(pathOf(file)));
+          throw new Refused(reject('invalid', `${other.name} is there: switch to it or drop it`));
+        other = await beginNew(live.build + 1);
         return status();
       }),
-    compareWithOther: () => inTurn(() => compare((path) => copySqliteFile(theOther().path, path))),
-    compareWithLog: () => inTurn(() => compare(() => Promise.resolve())),
+    compareWithOther: () => inTurn(compareWithOther),
+    compareWithLog: () => inTurn(compareWithLog),
     switchTo: (which) => inTurn(() => switchTo(which)),
     drop: () => inTurn(drop),
     async erased(place, deadline) {
-      for (const { follower, writer } of other === undefined ? [live] : [live, other]) {
-        if (!(await follower.waitFor(place, deadline))) return false;
-        while (await writer.holdsErased()) {
+      for (const version of other === undefined ? [live] : [live, other]) {
+        // A comparison ends its follower for a moment.
+        while (!(await version.follower.waitFor(place, deadline)) || (await version.writer.holdsErased())) {
           if (clock.monotonic() >= deadline) return false;
           await pause(lookAgainMs);
         }
