@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
-import { logId } from '../schemas/position.ts';
+import type { LogId } from '../schemas/position.ts';
 import type { StreamName } from '../schemas/streams.ts';
 import type { Snapshot } from './snapshot-store.ts';
 import { inTransaction, openSqliteFile } from './sqlite-file.ts';
@@ -38,7 +38,7 @@ serveCalls<SnapshotCalls>({
       if (row === undefined) return undefined;
       const snapshot: Snapshot = {
         revision: Number(row['revision']),
-        log: logId.parse(row['log']),
+        log: String(row['log']) as LogId,
         link: String(row['link']),
         codeVersion: Number(row['code_version']),
         state: String(row['state']),

@@ -1,4 +1,5 @@
-import { codePoints, type MessageContent } from '../schemas/content.ts';
+import { codePoints } from '../schemas/code-points.ts';
+import type { MessageContent } from '../schemas/content.ts';
 import type { ConversationEvent, Role } from '../schemas/conversation-events.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
 import { timeOfUuid, type CommandId, type Seq, type UserId } from '../schemas/ids.ts';

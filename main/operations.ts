@@ -9,7 +9,7 @@ import { userRef, type UserRef } from '../schemas/commands.ts';
 import { reject } from '../schemas/errors.ts';
 import type { UserId } from '../schemas/ids.ts';
 import { firstIssue } from '../schemas/parse.ts';
-import { streamKind, type StreamName } from '../schemas/streams.ts';
+import { isStreamKind, type StreamName } from '../schemas/streams.ts';
 import { backUp, type BackedUp } from './back-up.ts';
 import type { VersionsOperated } from './read-model-versions.ts';
 import { Refused } from './refused.ts';
@@ -36,8 +36,8 @@ const models = model.options;
 const onModel = z.strictObject({ model });
 const nothing = z.strictObject({});
 const stream = z.string().transform((name, context): StreamName => {
-  const [kind] = name.split('-', 1);
-  if (!streamKind.safeParse(kind).success) context.addIssue('must be the name of a stream');
+  const [kind = ''] = name.split('-', 1);
+  if (!isStreamKind(kind)) context.addIssue('must be the name of a stream');
   return name as StreamName;
 });
 

@@ -1,16 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { MessageContent } from '../schemas/content.ts';
-import { commandId, timeOfUuid, userId, type ConversationId, type UserId } from '../schemas/ids.ts';
+import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { userStream, type StreamName } from '../schemas/streams.ts';
+import { timeOfUuid } from '../schemas/uuid-v7.ts';
 import type { Message } from './inbox.ts';
 import {
   idBytes,
-  idIn,
+  commandIdIn,
   messageState,
   numberIn,
   numberOrNull,
   textOrNull,
-  uuidIn,
+  userIdIn,
   type Row,
 } from './sqlite-inbox-file.ts';
 
@@ -92,15 +93,15 @@ export const contentIn = (row: Row): MessageContent | null => {
 };
 
 /** When it was sent. */
-export const timeIn = (row: Row): number => timeOfUuid(uuidIn(row, 'id')) + numberIn(row, 'time_after_id');
+export const timeIn = (row: Row): number => timeOfUuid(commandIdIn(row, 'id')) + numberIn(row, 'time_after_id');
 
 export const messageIn = (row: Row, { blocked }: Asker): Message => {
   const deleted = row['state'] === messageState.deleted;
   const hidden = blocked.has(numberIn(row, 'sender'));
   return {
     seq: numberIn(row, 'seq'),
-    messageId: commandId.parse(uuidIn(row, 'id')),
-    by: userId.parse(idIn(row, 'by')),
+    messageId: commandIdIn(row, 'id'),
+    by: userIdIn(row, 'by'),
     time: timeIn(row),
     version: numberIn(row, 'version'),
     state: deleted ? 'deleted' : hidden ? 'hidden' : 'shown',

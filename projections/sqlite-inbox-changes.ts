@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { userId, type ConversationId, type UserId } from '../schemas/ids.ts';
+import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { conversationStream } from '../schemas/streams.ts';
 import type { ChangeAt, ChangedMessages, Changes, Message } from './inbox.ts';
 import {
@@ -11,7 +11,7 @@ import {
   type Asker,
 } from './sqlite-inbox-access.ts';
 import type { chatQueries } from './sqlite-inbox-chats.ts';
-import { idIn, numberIn, type Row } from './sqlite-inbox-file.ts';
+import { numberIn, userIdIn, type Row } from './sqlite-inbox-file.ts';
 import { pageText, profileIn } from './sqlite-inbox-history.ts';
 import { seqUpTo } from './sqlite-inbox-places.ts';
 
@@ -49,7 +49,7 @@ export const changeQueries = (
     const change = (row: Row): ChangeAt => ({
       type: 'profile',
       place: numberIn(row, 'place'),
-      profile: profileIn(row, userId.parse(idIn(row, 'id'))),
+      profile: profileIn(row, userIdIn(row, 'id')),
     });
     return { changes: known.map(change), through };
   };

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { codePoints } from '../schemas/content.ts';
-import { conversationId, userId, type ConversationId, type UserId } from '../schemas/ids.ts';
+import { codePoints } from '../schemas/code-points.ts';
+import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { conversationStream, receiptsStream } from '../schemas/streams.ts';
 import type { ChangeAt, Chat, Message, TotalUnread } from './inbox.ts';
 import { fromMessage, inboxAccess, messageColumns, messageIn, type Asker } from './sqlite-inbox-access.ts';
@@ -8,7 +8,8 @@ import {
   bucketOf,
   bucketSize,
   idBytes,
-  idIn,
+  conversationIdIn,
+  userIdIn,
   kinds,
   messageState,
   numberIn,
@@ -114,11 +115,11 @@ export const chatQueries = (db: DatabaseSync) => {
   const peerIn = (row: Row, user: Asker): UserId | null => {
     if (kinds[numberIn(row, 'kind')] !== 'direct') return null;
     const found = peer.get(numberIn(row, 'no'), user.no);
-    return found === undefined ? null : userId.parse(idIn(found, 'id'));
+    return found === undefined ? null : userIdIn(found, 'id');
   };
 
   const chatIn = (row: Row, user: Asker): Chat => {
-    const id = conversationId.parse(idIn(row, 'id'));
+    const id = conversationIdIn(row, 'id');
     const [seq, own] = [numberIn(row, 'seq'), numberIn(row, 'own')];
     const joinedLast = numberIn(row, 'joined_place') > numberIn(row, 'active_place');
     return {
@@ -179,7 +180,7 @@ export const chatQueries = (db: DatabaseSync) => {
           const chat = chatIn(row, by);
           return { type: 'chat', place: chat.place, chat };
         }
-        const conversation = conversationId.parse(idIn(row, 'id'));
+        const conversation = conversationIdIn(row, 'id');
         return { type: 'ended', place: numberIn(row, 'ended_place'), conversationId: conversation };
       });
     },

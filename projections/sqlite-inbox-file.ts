@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { openSqliteFile } from '../command-side/sqlite-file.ts';
+import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 
 /** How many seqs share their counts of messages by sender. */
 export const bucketSize = 5_000;
@@ -119,11 +120,20 @@ const bytesOf = (value: SQLOutputValue | undefined): Buffer => {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 };
 
-export const idIn = (row: Row, column: string): string => bytesOf(row[column]).toString('base64url');
+const sixteenBytes = (value: SQLOutputValue | undefined): Buffer => {
+  const bytes = bytesOf(value);
+  if (bytes.length !== 16) throw new Error(`an id of ${bytes.length} bytes`);
+  return bytes;
+};
 
-export const uuidIn = (row: Row, column: string): string => {
-  const hex = bytesOf(row[column]).toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+const idIn = (row: Row, column: string): string => sixteenBytes(row[column]).toString('base64url');
+export const userIdIn = (row: Row, column: string): UserId => idIn(row, column) as UserId;
+export const conversationIdIn = (row: Row, column: string): ConversationId => idIn(row, column) as ConversationId;
+
+export const commandIdIn = (row: Row, column: string): CommandId => {
+  const hex = sixteenBytes(row[column]).toString('hex');
+  const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return uuid as CommandId;
 };
 
 export const numberIn = (row: Row, column: string): number => {

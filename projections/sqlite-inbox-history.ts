@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { userId, type CommandId, type ConversationId, type UserId } from '../schemas/ids.ts';
+import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
 import { conversationStream, receiptsStream } from '../schemas/streams.ts';
 import type {
   FoundCommand,
@@ -22,7 +22,7 @@ import {
 } from './sqlite-inbox-access.ts';
 import {
   idBytes,
-  idIn,
+  userIdIn,
   idPrefix,
   numberIn,
   numberOrNull,
@@ -123,7 +123,7 @@ export const historyQueries = (db: DatabaseSync) => {
         : { at: numberIn(row, mark), time: numberOrNull(row, `${mark}_at`) };
     const [delivered, read] = [later('delivered'), later('read')];
     return {
-      userId: userId.parse(idIn(row, 'id')),
+      userId: userIdIn(row, 'id'),
       role: roles[numberIn(row, 'role')] ?? 'member',
       visibleFrom: numberIn(row, 'visible_from'),
       delivered: delivered.at,
@@ -173,7 +173,7 @@ export const historyQueries = (db: DatabaseSync) => {
     },
     blocks(user: UserId): readonly UserId[] {
       const by = asker(user);
-      return by === undefined ? [] : blocks.all(by.no).map((row) => userId.parse(idIn(row, 'id')));
+      return by === undefined ? [] : blocks.all(by.no).map((row) => userIdIn(row, 'id'));
     },
     findCommand(conversation: ConversationId, id: CommandId): FoundCommand {
       const found = conversationNo.get(idBytes(conversation));

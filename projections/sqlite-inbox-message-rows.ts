@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { MessageContent } from '../schemas/content.ts';
-import { timeOfUuid } from '../schemas/ids.ts';
+import { timeOfUuid } from '../schemas/uuid-v7.ts';
 import { Unprojectable, type InboxChange } from './project-inbox.ts';
 import { bucketOf, messageState, numberIn, uuidBytes, type Row } from './sqlite-inbox-file.ts';
 import type { SqliteNumbers } from './sqlite-inbox-numbers.ts';

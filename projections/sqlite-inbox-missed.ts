@@ -1,16 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { commandId, conversationId, userId, type UserId } from '../schemas/ids.ts';
+import type { UserId } from '../schemas/ids.ts';
 import type { Missed, MissedItem } from './inbox.ts';
 import { changesAfterPlace, contentIn, inboxAccess, messageAtPlace, timeIn } from './sqlite-inbox-access.ts';
 import {
-  idIn,
+  commandIdIn,
+  conversationIdIn,
   kinds,
   messageState,
   numberIn,
   numberOrNull,
   roles,
   textOrNull,
-  uuidIn,
+  userIdIn,
   type Row,
 } from './sqlite-inbox-file.ts';
 import { seqUpTo } from './sqlite-inbox-places.ts';
@@ -76,19 +77,19 @@ export const missedQueries = (db: DatabaseSync) => {
     kind: kinds[numberIn(row, 'kind')] ?? 'group',
     name: textOrNull(row, 'name'),
     members: membersOf.all(numberIn(row, 'no')).map((member) => ({
-      userId: userId.parse(idIn(member, 'id')),
+      userId: userIdIn(member, 'id'),
       role: roles[numberIn(member, 'role')] ?? 'member',
     })),
     seq: numberIn(row, 'seq'),
     visibleFrom: numberIn(row, 'visible_from'),
-    by: userId.parse(idIn(row, 'by')),
+    by: userIdIn(row, 'by'),
     time: numberIn(row, 'at'),
     version: numberIn(row, 'revision') + 1 - numberIn(row, 'seq'),
   });
   const endedIn = (row: Row): Item => ({
     type: 'ended',
     ...idOf(row),
-    by: userId.parse(idIn(row, 'by')),
+    by: userIdIn(row, 'by'),
     time: numberIn(row, 'at'),
     version: numberIn(row, 'version'),
   });
@@ -99,7 +100,7 @@ export const missedQueries = (db: DatabaseSync) => {
       type: 'marks',
       ...idOf(row),
       marks: rows.map((mark) => ({
-        userId: userId.parse(idIn(mark, 'id')),
+        userId: userIdIn(mark, 'id'),
         delivered: numberIn(mark, 'delivered'),
         read: numberIn(mark, 'read'),
       })),
@@ -116,8 +117,8 @@ export const missedQueries = (db: DatabaseSync) => {
       type,
       ...idOf(chat),
       seq: numberIn(row, 'seq'),
-      messageId: commandId.parse(uuidIn(row, 'id')),
-      by: userId.parse(idIn(row, 'by')),
+      messageId: commandIdIn(row, 'id'),
+      by: userIdIn(row, 'by'),
       time: timeIn(row),
       content,
       replyTo: numberOrNull(row, 'reply_to'),
@@ -231,4 +232,4 @@ export const missedQueries = (db: DatabaseSync) => {
   };
 };
 
-const idOf = (row: Row) => ({ conversationId: conversationId.parse(idIn(row, 'id')) });
+const idOf = (row: Row) => ({ conversationId: conversationIdIn(row, 'id') });

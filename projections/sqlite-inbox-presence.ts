@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { userId, type UserId } from '../schemas/ids.ts';
+import type { UserId } from '../schemas/ids.ts';
 import type { Presence } from './inbox.ts';
 import { inboxAccess, type Asker } from './sqlite-inbox-access.ts';
-import { availabilities, idBytes, idIn, numberIn, numberOrNull, textOrNull } from './sqlite-inbox-file.ts';
+import { availabilities, idBytes, numberIn, numberOrNull, textOrNull, userIdIn } from './sqlite-inbox-file.ts';
 
 export const presenceQueries = (db: DatabaseSync) => {
   const { asker } = inboxAccess(db);
@@ -43,7 +43,7 @@ export const presenceQueries = (db: DatabaseSync) => {
       });
     },
     onlineAfter: (user: UserId | null, limit: number): readonly UserId[] =>
-      online.all(user === null ? new Uint8Array() : idBytes(user), limit).map((row) => userId.parse(idIn(row, 'id'))),
+      online.all(user === null ? new Uint8Array() : idBytes(user), limit).map((row) => userIdIn(row, 'id')),
   };
 };
 

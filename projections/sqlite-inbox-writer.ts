@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { inTransaction } from '../command-side/sqlite-file.ts';
 import { serveCalls } from '../command-side/sqlite-worker.ts';
-import { logId } from '../schemas/position.ts';
+import type { LogId } from '../schemas/position.ts';
 import type { StreamName } from '../schemas/streams.ts';
 import { batchFromJson } from './batch-json.ts';
 import { projectInbox } from './project-inbox.ts';
@@ -48,7 +48,7 @@ const deleteParked = db.prepare('DELETE FROM parked WHERE stream = ?');
 const positionIn = (row: Row): AppliedPosition => {
   const eventN = numberOrNull(row, 'event_n');
   return {
-    log: logId.parse(row['log']),
+    log: (textOrNull(row, 'log') ?? '') as LogId,
     n: numberIn(row, 'n'),
     place: numberIn(row, 'place'),
     event: eventN === null ? null : { n: eventN, eventId: textOrNull(row, 'event_id') ?? '' },

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { openSqliteFile } from '../command-side/sqlite-file.ts';
-import { locationContent, type MessageContent } from '../schemas/content.ts';
+import type { MessageContent } from '../schemas/content.ts';
 
 /**
  * Messages lie under their place in the log, so the newest come first without sorting. Their words lie in one FTS5
@@ -82,7 +82,7 @@ export const storedContent = (content: MessageContent): string =>
 export const contentIn = (type: unknown, content: unknown): MessageContent =>
   contentTypes[Number(type)] === 'text'
     ? { type: 'text', text: String(content) }
-    : locationContent.parse(JSON.parse(String(content)));
+    : (JSON.parse(String(content)) as MessageContent);
 
 /**
  * A message's conversation as one of its terms, so that the words and the chats of a person are intersected inside the

@@ -22,13 +22,4 @@ export const reservedContentTypes = ['image', 'video', 'file', 'sealed'] as cons
 /** Parts of a send that have their name but no code yet; likewise. */
 export const reservedSendFields = ['threadRoot', 'mentions', 'forwardedFrom', 'importedFrom'] as const;
 
-/** Length as people count it and as every limit of ours does: Unicode code points. */
-export const codePoints = (text: string): number => {
-  let count = 0;
-  for (let i = 0; i < text.length; i++) {
-    if ((text.charCodeAt(i) & 0xfc00) !== 0xdc00) count++;
-  }
-  return count;
-};
-
 export const conversationName = wellFormed.min(1).max(200);

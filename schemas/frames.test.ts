@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { codePoints } from './content.ts';
+import { codePoints } from './code-points.ts';
 import { parseClientFrame } from './frames.ts';
 
 const id = '01939c5e-7a1b-7000-8000-00000000abcd';

@@ -1,4 +1,4 @@
-import { codePoints } from './content.ts';
+import { codePoints } from './code-points.ts';
 import { tokenize, type Term } from './tokenizer.ts';
 
 /** More code points than this are refused: nobody types them, and each word costs a look-up. */

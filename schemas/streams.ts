@@ -1,10 +1,10 @@
-import { z } from 'zod';
 import type { ConversationId, UserId } from './ids.ts';
 
 /** A stream's kind is the text before the first `-` of its name. */
 export const streamKinds = ['conversation', 'receipts', 'presence', 'user', 'reservation', 'audit', 'parley'] as const;
-export const streamKind = z.enum(streamKinds);
-export type StreamKind = z.infer<typeof streamKind>;
+export type StreamKind = (typeof streamKinds)[number];
+
+export const isStreamKind = (text: string): text is StreamKind => streamKinds.some((kind) => kind === text);
 
 export type StreamName = `${StreamKind}-${string}`;
 

@@ -15,6 +15,9 @@ beforeAll(() => {
   eslint = new ESLint({ cwd: root, overrideConfig: [tseslint.configs.disableTypeChecked] });
 });
 
+const runsInThread = (file: string): boolean => importsFromThreads.test(readFileSync(join(root, file), 'utf8'));
+const importsFromThreads = /import \{[^}]*\bworkerData\b[^}]*\} from 'node:worker_threads'/;
+
 const rulesBrokenBy = async (file: string, code: string): Promise<string[]> => {
   const [result] = await eslint.lintText(code, { filePath: join(root, file) });
   return (result?.messages ?? []).map(({ ruleId, message }) => ruleId ?? message);
@@ -193,6 +196,22 @@ describe('the tree', () => {
         .some((file) => readFileSync(join(root, file), 'utf8').includes(`from './${basename(contract)}'`));
     });
     expect(untested).toEqual([]);
+  });
+
+  test('loads no schemas in a thread of its own, where they would be most of its start and of its memory', () => {
+    const importsOf = (file: string): string[] =>
+      [...readFileSync(join(root, file), 'utf8').matchAll(/^(?:import|export) (?!type\b)[^;]*?'([^']+)';/gm)].map(
+        ([, from = '']) => (from.startsWith('.') ? join(dirname(file), from) : from),
+      );
+    const reachedFrom = (entry: string): ReadonlySet<string> => {
+      const reached = new Set([entry]);
+      for (const file of reached) if (files.includes(file)) for (const next of importsOf(file)) reached.add(next);
+      return reached;
+    };
+    const threads = files.filter((file) => /^(?!tests|bench).*\/sqlite-[^.]*\.ts$/.test(file) && runsInThread(file));
+    expect(threads.length).toBeGreaterThan(7);
+    expect(threads.filter((thread) => reachedFrom(thread).has('zod'))).toEqual([]);
+    expect(reachedFrom('schemas/frames.ts').has('zod')).toBe(true);
   });
 
   test('lifts no rule of the house by a comment', () => {

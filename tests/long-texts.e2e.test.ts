@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { codePoints } from '../schemas/content.ts';
+import { codePoints } from '../schemas/code-points.ts';
 import { Scene } from './scene.ts';
 
 const limit = 100_000;
