@@ -20,19 +20,16 @@ const pattern = new RegExp(
   String.raw`^cassandra://${user}(?<hosts>${host}(?:,${host})*)/(?<keyspace>[a-z][a-z0-9_]{0,47})\?(?<parameters>[^#\s]+)$`,
 );
 
-const shape = 'must be cassandra://USER:PASSWORD@HOST:PORT,HOST/KEYSPACE?dc=DATA_CENTER&rf=REPLICAS';
+export const clusterUrlShape = 'cassandra://USER:PASSWORD@HOST:PORT,HOST/KEYSPACE?dc=DATA_CENTER&rf=REPLICAS';
 
-const parameters = z.strictObject(
-  {
-    dc: z.string().regex(/^[A-Za-z0-9._-]{1,100}$/),
-    rf: z
-      .string()
-      .regex(/^[1-9]$/)
-      .default(usualReplicas)
-      .transform(Number),
-  },
-  shape,
-);
+const parameters = z.strictObject({
+  dc: z.string().regex(/^[A-Za-z0-9._-]{1,100}$/),
+  rf: z
+    .string()
+    .regex(/^[1-9]$/)
+    .default(usualReplicas)
+    .transform(Number),
+});
 
 /** Nothing behind the keyspace but these two, each once: what a driver might read there is not the operator's to set. */
 const parametersIn = (text: string): unknown => {
@@ -58,7 +55,7 @@ export const clusterUrl = z.string().transform((text, context): ClusterUrl => {
   const [username, password] = [groups['username'], groups['password']].map((part) => part && decoded(part));
   const isWhole = groups['username'] === undefined || (username !== undefined && password !== undefined);
   if (hosts === '' || !named.success || !isWhole || !hosts.split(',').every(hasPort)) {
-    context.addIssue(shape);
+    context.addIssue(`must be ${clusterUrlShape}`);
     return z.NEVER;
   }
   return {

@@ -21,6 +21,8 @@ test('O8: nothing set is a server on loopback with its data in ./data', () => {
     host: '127.0.0.1',
     port: 8080,
     data: './data',
+    accounts: { in: 'sqlite', directory: './data' },
+    snapshots: { in: 'sqlite', directory: './data' },
     inbox: './data/views',
     search: './data/views',
     bus: 'memory:',
@@ -58,6 +60,32 @@ test('O8: all that is wrong is said at once, each by its name', () => {
 test('read models lie beside the data or in a directory of their own', () => {
   const { inbox, search } = valid({ PARLEY_DATA: '/srv/data', PARLEY_SEARCH: 'sqlite:/mnt/fast' });
   expect({ inbox, search }).toEqual({ inbox: '/srv/data/views', search: '/mnt/fast' });
+});
+
+test('accounts lie beside the data, in a directory or on a cluster, whose password may come from a file and is not printed', () => {
+  expect(valid({ PARLEY_DATA: '/srv' }).accounts).toEqual({ in: 'sqlite', directory: '/srv' });
+  expect(valid({ PARLEY_ACCOUNTS: 'sqlite:/keys' }).accounts).toEqual({ in: 'sqlite', directory: '/keys' });
+  const url = 'cassandra://ann:pass%20word@one.example:9042,two.example/parley?dc=dc1';
+  const accounts = {
+    in: 'cassandra',
+    cluster: {
+      hosts: ['one.example:9042', 'two.example'],
+      credentials: { username: 'ann', password: 'pass word' },
+      keyspace: 'parley',
+      dataCenter: 'dc1',
+      replicas: 3,
+    },
+  };
+  expect(valid({ PARLEY_ACCOUNTS: url }).accounts).toEqual(accounts);
+  expect(valid({ PARLEY_ACCOUNTS_FILE: '/run/accounts' }, () => `${url}\n`).accounts).toEqual(accounts);
+  const read = readConfiguration({ PARLEY_ACCOUNTS: url }, noFiles);
+  const printed = 'PARLEY_ACCOUNTS=cassandra://(set)@one.example:9042,two.example/parley?dc=dc1';
+  expect(read.ok && printSettings(read.settings)).toContain(printed);
+  for (const refused of ['sqlite:', 'cassandra://one.example', 'redis://one.example', url.replace('dc=', 'center=')]) {
+    expect(problemsOf({ PARLEY_ACCOUNTS: refused })).toEqual([
+      expect.stringMatching(/^PARLEY_ACCOUNTS: must be sqlite:/),
+    ]);
+  }
 });
 
 test('the bus is in memory or in a Redis, whose credentials may come from a file and are not printed', () => {

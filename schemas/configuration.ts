@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { firstIssue } from './parse.ts';
+import { storePlace, storeUrl, type StorePlace } from './store-place.ts';
 import { defaultLimits, type AdmissionLimits, type Limits } from './limits.ts';
 
 const integer = (min: number, max: number) =>
@@ -37,6 +38,8 @@ const settings = {
   /** 0: the system picks one; the address is printed. */
   PARLEY_PORT: integer(0, 65_535).default(8080),
   PARLEY_DATA: z.string().default('./data'),
+  /** Where keys are kept; beside the log, unless set. */
+  PARLEY_ACCOUNTS: storeUrl.optional(),
   /** Where the read models are; beside the data, unless set. */
   PARLEY_INBOX: sqliteDirectory.optional(),
   PARLEY_SEARCH: sqliteDirectory.optional(),
@@ -88,7 +91,10 @@ const isSetting = (name: string): name is SettingName => Object.hasOwn(settings,
 /** Never printed. */
 const secrets: ReadonlySet<string> = new Set<SettingName>(['PARLEY_TOKEN_SECRET', 'PARLEY_INTERNAL_TOKEN']);
 /** Also taken from the file that `<name>_FILE` names. */
-const fromFiles: ReadonlySet<string> = new Set<string>([...secrets, 'PARLEY_BUS' satisfies SettingName]);
+const fromFiles: ReadonlySet<string> = new Set<string>([
+  ...secrets,
+  ...(['PARLEY_ACCOUNTS', 'PARLEY_BUS'] satisfies SettingName[]),
+]);
 const file = '_FILE';
 
 const schema = z.object(settings);
@@ -98,6 +104,9 @@ export interface Configuration {
   readonly host: string;
   readonly port: number;
   readonly data: string;
+  readonly accounts: StorePlace;
+  /** On the cluster of the inbox, or beside the data. */
+  readonly snapshots: StorePlace;
   /** Directories of read models, each with all versions of it. */
   readonly inbox: string;
   readonly search: string;
@@ -182,10 +191,22 @@ const isLoopback = (host: string): boolean =>
 const viewsIn = (url: string | undefined, { PARLEY_DATA: data }: Settings): string =>
   url?.slice(sqlite.length) ?? `${data}/views`;
 
+/** Files beside the data, unless it was set. */
+const placeOf = (url: string | undefined, { PARLEY_DATA: directory }: Settings): StorePlace =>
+  url === undefined ? { in: 'sqlite', directory } : storePlace.parse(url);
+
+/** Snapshots in files are no part of the inbox: they lie with the data wherever it lies. */
+const snapshotsOf = (from: Settings): StorePlace => {
+  const inbox = placeOf(from.PARLEY_INBOX, from);
+  return inbox.in === 'sqlite' ? { in: 'sqlite', directory: from.PARLEY_DATA } : inbox;
+};
+
 const configurationOf = (from: Settings): Configuration => ({
   host: from.PARLEY_HOST,
   port: from.PARLEY_PORT,
   data: from.PARLEY_DATA,
+  accounts: placeOf(from.PARLEY_ACCOUNTS, from),
+  snapshots: snapshotsOf(from),
   inbox: viewsIn(from.PARLEY_INBOX, from),
   search: viewsIn(from.PARLEY_SEARCH, from),
   bus: from.PARLEY_BUS,
