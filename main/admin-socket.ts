@@ -5,6 +5,7 @@ import { fastify } from 'fastify';
 import { replyProblem } from '../command-side/problem.ts';
 import type { Warn } from '../command-side/warn.ts';
 import { reject } from '../schemas/errors.ts';
+import { noCompilers } from './no-compilers.ts';
 import { isOperation, operations, type OperationsDeps } from './operations.ts';
 import { Refused } from './refused.ts';
 
@@ -24,7 +25,7 @@ export const openAdminSocket = async (
     deps.warn({ path }, 'the path of the admin socket is too long for the system: operate with the server stopped');
     return;
   }
-  const server = fastify({ logger: false });
+  const server = fastify({ logger: false, schemaController: noCompilers });
   server.setNotFoundHandler((_request, reply) => replyProblem(reply, reject('route_not_found', 'no such operation')));
   server.setErrorHandler((error, _request, reply) => {
     if (error instanceof Refused) return replyProblem(reply, error.rejection);

@@ -4,21 +4,17 @@ import { replyProblem } from '../command-side/problem.ts';
 import { refuseUpgrade } from '../realtime/refuse-upgrade.ts';
 import { reject } from '../schemas/errors.ts';
 import { frameBytes, type Limits } from '../schemas/limits.ts';
+import { noCompilers } from './no-compilers.ts';
 
 /** For the log, its readers, and what else a process opens beside its connections. */
 const descriptorsKept = 256;
-
-/** What comes in is checked by schemas of ours, and what goes out is made by us: the framework's own compilers are not even loaded. */
-const noCompiler = () => (): never => {
-  throw new Error('a route declares no schema of the framework');
-};
 
 /** The server of a process, not listening yet. Its log goes to stderr, a line of JSON an entry, without bodies and tokens. */
 export const httpServer = (limits: Limits): FastifyInstance => {
   const server = fastify({
     logger: { level: 'warn', stream: process.stderr },
     bodyLimit: frameBytes(limits),
-    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
+    schemaController: noCompilers,
     requestTimeout: 30_000,
     // While closing, requests under way are answered by the routes, in our words: `draining`, and when to come back.
     return503OnClosing: false,
