@@ -22,6 +22,7 @@ const mostUnderWay = { appends: 512, bytes: 8 * 1_048_576 } as const;
 
 export interface AppendsOptions {
   readonly url: string;
+  readonly prefix: string;
   readonly times: AppendTimes;
   /** Resolves while the log is known to be the one that was followed. */
   readonly sound: () => Promise<void>;
@@ -57,7 +58,7 @@ export interface EventstoredbAppends {
 let appending = false;
 
 /** The one client of a process that appends: one message an append, at an exact revision. */
-export const openAppends = ({ url, times, sound, standing, sent }: AppendsOptions): EventstoredbAppends => {
+export const openAppends = ({ url, prefix, times, sound, standing, sent }: AppendsOptions): EventstoredbAppends => {
   if (appending) throw new LogUnusable('this process appends to an event log already');
   let connection = Promise.resolve(connect(url));
   appending = true;
@@ -125,7 +126,7 @@ export const openAppends = ({ url, times, sound, standing, sent }: AppendsOption
     for (const [index, { id }] of proposals.entries()) sent.remember(id, events[index] as EncodedEvent);
     let outcome: StoreOutcome;
     try {
-      const answer = used.client.appendToStream(stream, proposals, {
+      const answer = used.client.appendToStream(`${prefix}${stream}`, proposals, {
         expectedRevision: expectedRevision === -1 ? NO_STREAM : BigInt(expectedRevision),
         deadline: times.serverMs,
       });

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { START, type AllStreamSubscription } from '@eventstore/db-client';
 import { asError, faultOf, type Fault } from './eventstoredb-errors.ts';
-import { nOf, stored, type ReadEvent } from './eventstoredb-layout.ts';
+import { nOf, type ReadEvent } from './eventstoredb-layout.ts';
 import type { EventstoredbReader } from './eventstoredb-reader.ts';
 import { LogAway, LogUnusable } from './event-log.ts';
 import type { StoredEvent } from './log-store.ts';
@@ -94,7 +94,7 @@ export const followEventstoredb = (options: FollowerOptions): EventstoredbFollow
       const n = nOf(read);
       if (n <= heard) return;
       heard = n;
-      const event = stored(read);
+      const event = reader.stored(read);
       if (event === undefined) return;
       const { id } = read;
       handled = { n, id };

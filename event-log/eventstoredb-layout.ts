@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { binaryEvent, type EventData, type Position } from '@eventstore/db-client';
 import { isStreamKind, kindOf, type StreamName } from '../schemas/streams.ts';
 import { noLink } from './chain.ts';
-import { parseEnvelope } from './envelope.ts';
+import { parseEnvelope, streamOfEnvelope } from './envelope.ts';
 import { LogDamaged } from './event-log.ts';
 import type { AppendRequest, EncodedEvent, StoredEvent } from './log-store.ts';
 import { checkEvent } from './stored-events.ts';
 
 /**
- * How an event lies in EventStoreDB. Its stream is ours by name, its type the envelope's, its data the envelope (bytes,
+ * How an event lies in EventStoreDB. Its stream is ours by name, behind the prefix of its log where a server holds several;
+ * its type the envelope's, its data the envelope (bytes,
  * envelope.ts), its metadata flat JSON: `parley` (1, this layout), `link` (base64url, absent where the stream has no
  * chain) and `checksum` (hex). Its id is made of the envelope's bytes: the server answers a repeat by ids alone, also when
  * the body is another one, and then the link that we remember would be none that is stored. The event's own id is in the
@@ -88,15 +89,19 @@ const metadataIn = ({ metadata }: ReadEvent): Metadata =>
 /** What the server keeps for itself, statistics and stream metadata, is none of the log. */
 const isSystem = ({ streamId }: ReadEvent): boolean => streamId.startsWith('$');
 
-/** Of another program: nothing that this one has written, in a stream that it would not write. */
-export const isForeign = (event: ReadEvent): boolean =>
-  !isSystem(event) && metadataIn(event).parley === undefined && !isStreamKind(kindOf(event.streamId as StreamName));
+/** Of another log or program: nothing that this one has written, in a stream that it would not write. */
+export const isForeign = (event: ReadEvent, prefix: string): boolean => {
+  if (isSystem(event)) return false;
+  if (!event.streamId.startsWith(prefix)) return true;
+  const stream = event.streamId.slice(prefix.length) as StreamName;
+  return metadataIn(event).parley === undefined && !isStreamKind(kindOf(stream));
+};
 
 /** The event as the log has it; undefined for what is not the log's. Throws `LogDamaged`. */
-export const stored = (event: ReadEvent): StoredEvent | undefined => {
-  if (isSystem(event) || isForeign(event)) return undefined;
+export const stored = (event: ReadEvent, prefix: string): StoredEvent | undefined => {
+  if (isSystem(event) || isForeign(event, prefix)) return undefined;
   const n = nOf(event);
-  const stream = event.streamId as StreamName;
+  const stream = event.streamId.slice(prefix.length) as StreamName;
   if (event.type === '$streamDeleted') throw new LogDamaged(`${stream} was deleted`, { n });
   const { parley, link, checksum } = metadataIn(event);
   if (parley !== layout || typeof checksum !== 'string' || !(event.data instanceof Uint8Array)) {
@@ -111,5 +116,6 @@ export const stored = (event: ReadEvent): StoredEvent | undefined => {
     checksum: Number.parseInt(checksum, 16),
   };
   checkEvent(found);
+  if (streamOfEnvelope(found.envelope) !== stream) throw new LogDamaged(`it does not belong to ${stream}`, { n });
   return found;
 };

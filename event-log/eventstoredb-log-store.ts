@@ -9,7 +9,7 @@ import {
   type Handled,
   type HeardEvent,
 } from './eventstoredb-follower.ts';
-import { isForeign, nOf, stored } from './eventstoredb-layout.ts';
+import { isForeign, nOf } from './eventstoredb-layout.ts';
 import { EventstoredbReader } from './eventstoredb-reader.ts';
 import { LogDamaged, LogUnusable } from './event-log.ts';
 import type { EncodedEvent, LogStore, StoredEvent } from './log-store.ts';
@@ -17,6 +17,8 @@ import type { EncodedEvent, LogStore, StoredEvent } from './log-store.ts';
 export interface EventstoredbLogStoreOptions {
   /** `esdb://…`, as the client understands it. */
   readonly url: string;
+  /** Before the names of the log's streams, so that a server may hold several logs. Without it the server is the log's alone. */
+  readonly prefix?: string;
   readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
   /** Told of each subscription that ended, and why. */
   readonly resubscribed?: (why: Fault | 'deaf') => void;
@@ -34,12 +36,19 @@ const rememberedSent = 16_384;
  * `LogAway` while the server does not answer, `LogUnusable` when it never will as it is asked.
  */
 export const openEventstoredbLogStore = async (options: EventstoredbLogStoreOptions): Promise<LogStore> => {
-  const { url, warn, resubscribed = () => undefined, times = usualTimes, watchMs = usualWatchMs } = options;
-  const reader = new EventstoredbReader(url);
+  const {
+    url,
+    prefix = '',
+    warn,
+    resubscribed = () => undefined,
+    times = usualTimes,
+    watchMs = usualWatchMs,
+  } = options;
+  const reader = new EventstoredbReader(url, prefix);
   let last: Handled | undefined;
   try {
     await checkServer(reader.connection);
-    last = await lastOf(reader);
+    last = await lastOf(reader, prefix);
   } catch (thrown) {
     await reader.close();
     throw startError(thrown);
@@ -50,6 +59,7 @@ export const openEventstoredbLogStore = async (options: EventstoredbLogStoreOpti
   let follower: EventstoredbFollower | undefined;
   const appends = openAppends({
     url,
+    prefix,
     times,
     sound: () => follower?.sound() ?? Promise.resolve(),
     standing: ({ stream, expectedRevision, events }) =>
@@ -99,15 +109,15 @@ const withPlain = ({ id, event }: HeardEvent, sent: BoundedMap<string, EncodedEv
 };
 
 /** The newest event of the log; undefined for a server that holds nothing yet. */
-const lastOf = async (reader: EventstoredbReader): Promise<Handled | undefined> => {
+const lastOf = async (reader: EventstoredbReader, prefix: string): Promise<Handled | undefined> => {
   const [first] = await reader.readStream(logStream, 0, 'forwards', 1);
   if (first === undefined) {
-    await refuseOthers(reader);
+    if (prefix === '') await refuseOthers(reader);
     return undefined;
   }
   for (let from: number | 'end' = 'end'; ;) {
     const { events } = await reader.pageOfAll(from, 'backwards', pageSize);
-    const newest = events.find((event) => stored(event) !== undefined);
+    const newest = events.find((event) => reader.stored(event) !== undefined);
     if (newest !== undefined) return { n: nOf(newest), id: newest.id };
     const oldest = events.at(-1);
     if (oldest === undefined) throw new LogDamaged(`${logStream} has an event that the log does not have`);
@@ -120,7 +130,7 @@ const refuseOthers = async (reader: EventstoredbReader): Promise<void> => {
   for (let from = 0; ;) {
     const { events } = await reader.pageOfAll(from, 'forwards', pageSize);
     for (const event of events) {
-      if (isForeign(event) || stored(event) !== undefined) {
+      if (isForeign(event, '') || reader.stored(event) !== undefined) {
         throw new LogUnusable(
           `it holds what is no log of Parley's: the first event is a ${event.type} of ${event.streamId}`,
         );

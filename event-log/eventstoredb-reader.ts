@@ -38,14 +38,21 @@ interface Read {
 /** Reads by the leader's word, with a connection of its own; asks again while the server is away for a moment. */
 export class EventstoredbReader {
   readonly #connection: Connection;
+  readonly #prefix: string;
   readonly #closing = new AbortController();
   /** About how large events are; a page asks for as many as probably fit. */
   #usualBytes = 1_000;
   /** Positions where an event begins: the last ones of pages that were read. */
   readonly #pageEnds: number[] = [];
 
-  constructor(url: string) {
+  constructor(url: string, prefix: string) {
     this.#connection = connect(url);
+    this.#prefix = prefix;
+  }
+
+  /** The event as this log has it; undefined for what is none of it. */
+  stored(read: ReadEvent): StoredEvent | undefined {
+    return stored(read, this.#prefix);
   }
 
   get connection(): Connection {
@@ -62,7 +69,7 @@ export class EventstoredbReader {
       const page = await this.#pageFrom(from, n, most);
       for (const read of page.events) {
         if (nOf(read) <= n) continue;
-        const event = stored(read);
+        const event = this.stored(read);
         if (event === undefined) continue;
         events.push(event);
         bytes += event.envelope.length;
@@ -127,7 +134,7 @@ export class EventstoredbReader {
     const isLast = from === 'end' && direction === 'forwards';
     const most = isLast ? 1 : this.#howMany(limit);
     const page = await this.#asked((client) =>
-      client.readStream(stream, {
+      client.readStream(`${this.#prefix}${stream}`, {
         direction: isLast ? BACKWARDS : direction,
         fromRevision: from === 'end' ? END : BigInt(from),
         maxCount: most,
@@ -137,7 +144,7 @@ export class EventstoredbReader {
     const events: StoredEvent[] = [];
     let bytes = 0;
     for (const read of page.events) {
-      const event = stored(read);
+      const event = this.stored(read);
       if (event === undefined) throw new LogDamaged(`${stream} holds what is none of the log`, { n: nOf(read) });
       events.push(event);
       bytes += event.envelope.length;

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import type { EpochStarted } from '../schemas/log-events.ts';
+
 import { logId, type LogId } from '../schemas/position.ts';
-import { logStream } from '../schemas/streams.ts';
-import type { RecordedEvent } from '../schemas/events.ts';
+import type { logStream } from '../schemas/streams.ts';
+import type { EventOf, RecordedEvent } from '../schemas/events.ts';
 import { unbrokenLogs } from './unbroken-logs.ts';
 
 const named = (n: number): LogId => logId.parse(String(n).padEnd(21, '-') + 'A');
 
-const lineOf = (...reasons: readonly EpochStarted['reason'][]) => ({
+const lineOf = (...reasons: readonly EventOf<'epoch-started'>['reason'][]) => ({
   readStream: (_stream: typeof logStream, from: number): Promise<readonly RecordedEvent[]> => {
     const events = reasons.map((reason, n) => {
-      const event: EpochStarted = { type: 'epoch-started', log: named(n), parent: null, base: 0, reason };
+      const event: EventOf<'epoch-started'> = { type: 'epoch-started', log: named(n), parent: null, base: 0, reason };
       return { event } as RecordedEvent;
     });
     return Promise.resolve(events.slice(from));
