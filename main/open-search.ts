@@ -1,40 +1,100 @@
+import { createHmac } from 'node:crypto';
+import type { AccountsStore } from '../command-side/accounts-store.ts';
 import type { Progress } from '../projections/progress.ts';
 import { searchedStreams } from '../projections/project-search.ts';
 import type { MessageSearch } from '../projections/search.ts';
-import { openVersions, type VersionsDeps, type VersionsOperated } from './read-model-versions.ts';
+import type { SearchPlace } from '../schemas/search-place.ts';
+import { lateVersions } from './late-versions.ts';
+import { ConfigurationUnusable } from './load-configuration.ts';
+import { openVersions, type Versions, type VersionsDeps, type VersionsOperated } from './read-model-versions.ts';
 import { versionFiles } from './version-files.ts';
+
+export interface SearchDeps extends VersionsDeps {
+  readonly accounts: Pick<AccountsStore, 'installKey'>;
+}
 
 export interface FollowingSearch {
   /** Of the version that is live. */
   readonly search: MessageSearch;
   readonly searchFollower: Progress;
   readonly searchVersions: VersionsOperated;
+  /** The server it needs, `ok` or why it is not. */
+  readonly searchState: () => Readonly<Record<string, string>>;
 }
 
-const searchVersion = 3;
+/** Rises whenever the same log gives other rows: then it is built anew. */
+const versionOf = { sqlite: 3, elasticsearch: 1 } as const;
 /** After this long a search stops with what it has. */
 const budgetMs = 200;
 
-/** The search index in files of its own in a directory, kept up with the log until `stack` is unwound. */
+type Opened = Pick<FollowingSearch, 'searchState'> & { readonly versions: Versions<MessageSearch> };
+
+/** The search index, kept up with the log until `stack` is unwound. */
 export const openSearch = async (
-  directory: string,
-  deps: VersionsDeps,
+  place: SearchPlace,
+  deps: SearchDeps,
   stack: AsyncDisposableStack,
 ): Promise<FollowingSearch> => {
+  const { versions, searchState } =
+    place.in === 'sqlite'
+      ? await openInFiles(place.directory, deps, stack)
+      : await openOnElasticsearch(place, deps, stack);
+  const search: MessageSearch = {
+    search: (request) => Promise.resolve(versions.asked()).then((asked) => asked.search(request)),
+    // The versions close what they opened.
+    close: () => Promise.resolve(),
+  };
+  return { search, searchFollower: versions.progress, searchVersions: versions, searchState };
+};
+
+const openInFiles = async (directory: string, deps: VersionsDeps, stack: AsyncDisposableStack): Promise<Opened> => {
   const { openSqliteSearchReader, openSqliteSearchWriter } = await import('../projections/sqlite-search.ts');
   const store = versionFiles({
     ...deps,
     name: 'search',
-    version: searchVersion,
+    version: versionOf.sqlite,
     directory,
     openWriter: openSqliteSearchWriter,
     openAsked: (path) => openSqliteSearchReader({ path, budgetMs }),
   });
   const versions = await openVersions({ name: 'search', streamKinds: searchedStreams, store }, deps, stack);
-  const search: MessageSearch = {
-    search: (request) => versions.asked().search(request),
-    // The versions close what they opened.
-    close: () => Promise.resolve(),
-  };
-  return { search, searchFollower: versions.progress, searchVersions: versions };
+  return { versions, searchState: () => ({}) };
 };
+
+/** A server that is away is waited for, not by the start. */
+const openOnElasticsearch = async (
+  { url, prefix }: SearchPlace & { readonly in: 'elasticsearch' },
+  deps: SearchDeps,
+  stack: AsyncDisposableStack,
+): Promise<Opened> => {
+  const [{ checkElasticsearch, connectElasticsearch, ElasticsearchUnusable }, { searchIndices }] = await Promise.all([
+    import('../projections/elasticsearch-connection.ts'),
+    import('../projections/elasticsearch-search-versions.ts'),
+  ]);
+  const connection = connectElasticsearch(new URL(url), deps.warn);
+  stack.defer(() => connection.close());
+  const { client } = connection;
+  const store = searchIndices({
+    ...deps,
+    client,
+    prefix: namesOf(prefix, deps),
+    version: versionOf.elasticsearch,
+    budgetMs,
+  });
+  const kind = { name: 'search', streamKinds: searchedStreams, store } as const;
+  const hopeless = (error: unknown): Error | undefined =>
+    error instanceof ElasticsearchUnusable ? new ConfigurationUnusable(`PARLEY_SEARCH: ${error.message}`) : undefined;
+  const versions = await lateVersions(
+    async (own) => {
+      await checkElasticsearch(connection);
+      return openVersions(kind, deps, own);
+    },
+    { ...deps, name: 'search', hopeless },
+    stack,
+  );
+  return { versions, searchState: () => ({ search: connection.away() ?? 'ok' }) };
+};
+
+/** Another installation on the same server is never taken for this one. The install key itself is a secret. */
+const namesOf = (prefix: string, { accounts }: SearchDeps): string =>
+  `${prefix}-search-${createHmac('sha256', accounts.installKey).update('search').digest('hex').slice(0, 16)}`;

@@ -45,7 +45,7 @@ export const serveEmbedded = async (
   stack.defer(() => commands.close());
   await server.register(commands.plugin);
 
-  const { search, searchFollower, searchVersions } = await openSearch(configuration.search, deps, stack);
+  const { search, searchFollower, searchVersions, searchState } = await openSearch(configuration.search, deps, stack);
   const progress = { inbox: views.follower, search: searchFollower };
   const versions = { inbox: views.inboxVersions, search: searchVersions };
   const lastBackup = findLastBackup(data, warn);
@@ -81,7 +81,8 @@ export const serveEmbedded = async (
   const services = [stores, commands, queries, sockets, { metrics }].flatMap((service) => service.metrics);
   serveMetrics(server, [...services, buildInfo, lastBackupAt(lastBackup)], configuration.internalToken);
   const readiness = () => ({ ...commands.ready().checks, sockets: sockets.notReady() ?? 'ok' });
-  serveHealth(server, readiness, { readModels: queries.checks, servers: state });
+  const servers = () => ({ ...state(), ...searchState() });
+  serveHealth(server, readiness, { readModels: queries.checks, servers });
 
   stack.defer(() => server.close());
   stack.defer(() => sockets.drain());

@@ -17,7 +17,7 @@ export interface ElasticsearchConnection {
 export type ElasticsearchWarn = (details: Readonly<Record<string, unknown>>, message: string) => void;
 
 /** A bulk of some thousand documents on a busy server; a search is given up much earlier. */
-const answerMs = 30_000;
+const answerMs = 15_000;
 const oldestMajor = 9;
 
 const isAway = (error: Error): boolean =>
@@ -80,10 +80,20 @@ export const checkElasticsearch = async ({ client }: ElasticsearchConnection): P
   const answer = await client.nodes
     .info({ node_id: '_local', metric: 'http', filter_path: 'nodes.*.version' })
     .catch((error: unknown) => {
-      throw unusableFor(error) ?? error;
+      throw withoutRequest(error);
     });
   for (const { version } of Object.values(answer.nodes)) {
     if (Number.parseInt(version, 10) < oldestMajor)
       throw new ElasticsearchUnusable(`Elasticsearch ${version} is too old: it must be ${oldestMajor}.0 or newer`);
   }
+};
+
+/**
+ * What of an error may be logged: one of the client holds the request with it, what people wrote included. Where no waiting
+ * mends it, it is an `ElasticsearchUnusable`.
+ */
+export const withoutRequest = (error: unknown): unknown => {
+  const unusable = unusableFor(error);
+  if (unusable !== undefined || !(error instanceof errors.ElasticsearchClientError)) return unusable ?? error;
+  return new Error(`Elasticsearch: ${error.name}: ${error.message.split('\n', 1)[0] ?? ''}`);
 };

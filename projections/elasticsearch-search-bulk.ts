@@ -17,13 +17,10 @@ export const writeDocuments = async (client: Client, alias: IndexAlias, writes: 
   let lines: Line[] = [];
   let bytes = 0;
   const send = async (): Promise<void> => {
-    const request = {
-      index: alias,
-      require_alias: true,
-      operations: lines,
-      filter_path: 'errors,items.*.status,items.*.error',
-    };
-    const { errors: hasErrors, items } = await client.bulk<Write['document'], never>(request);
+    const { errors: hasErrors, items } = await client.bulk<Write['document'], never>({
+      ...{ index: alias, require_alias: true, operations: lines },
+      ...{ include_source_on_error: false, filter_path: 'errors,items.*.status,items.*.error' },
+    });
     lines = [];
     bytes = 0;
     if (hasErrors) for (const { index: item } of items) refuse(item);

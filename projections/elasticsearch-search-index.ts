@@ -40,6 +40,7 @@ const properties: Record<string, estypes.MappingProperty> = {
 /** Rises with the mapping. */
 const schema = 1;
 const madeBy = 'parley-search';
+const ourMeta = { madeBy, schema };
 
 const settings: estypes.IndicesIndexSettings = {
   // The writer says when: then a position is never ahead of what can be found.
@@ -86,7 +87,7 @@ export const findIndices = async (client: Client, prefix: string): Promise<reado
 export const openIndex = async (client: Client, alias: IndexAlias): Promise<void> => {
   const index = indexOf(alias);
   try {
-    const mappings: estypes.MappingTypeMapping = { dynamic: 'strict', _meta: { madeBy, schema }, properties };
+    const mappings: estypes.MappingTypeMapping = { dynamic: 'strict', _meta: ourMeta, properties };
     await client.indices.create({ index, aliases: { [alias]: {} }, settings: { index: settings }, mappings });
   } catch (error) {
     if (exceptionIn(error) !== 'resource_already_exists_exception') throw error;
@@ -100,4 +101,34 @@ export const openIndex = async (client: Client, alias: IndexAlias): Promise<void
 
 export const removeIndex = async (client: Client, alias: string): Promise<void> => {
   await client.indices.delete({ index: indexOf(alias), ignore_unavailable: true });
+};
+
+/** The version under the name that says which one is asked. */
+export const liveIndex = async (
+  client: Client,
+  liveAlias: string,
+): Promise<{ readonly name: string; readonly since: number } | undefined> => {
+  const found = await client.indices.get({ index: liveAlias, ignore_unavailable: true });
+  for (const [index, state] of Object.entries(found)) {
+    const { alias, meta } = ours(index, state);
+    return { name: alias, since: Number(meta['liveSince'] ?? 0) };
+  }
+  return undefined;
+};
+
+export interface Switch {
+  readonly liveAlias: string;
+  readonly alias: IndexAlias;
+  readonly prefix: string;
+  readonly since: number;
+}
+
+export const setLiveIndex = async (client: Client, { liveAlias, alias, prefix, since }: Switch): Promise<void> => {
+  const index = indexOf(alias);
+  await client.indices.putMapping({ index, _meta: { ...ourMeta, liveSince: since } });
+  const actions: estypes.IndicesUpdateAliasesAction[] = [
+    { remove: { index: `${prefix}*`, alias: liveAlias, must_exist: false } },
+    { add: { index, alias: liveAlias } },
+  ];
+  await client.indices.updateAliases({ actions });
 };

@@ -2,6 +2,7 @@ import type { Client, estypes } from '@elastic/elasticsearch';
 import type { UserId } from '../schemas/ids.ts';
 import { findInText, parseQuery, type SearchQuery } from '../schemas/search-query.ts';
 import { kindOf, subjectOf } from '../schemas/streams.ts';
+import { withoutRequest } from './elasticsearch-connection.ts';
 import {
   conversationIn,
   hexOf,
@@ -127,7 +128,9 @@ export const searchIndexReader = ({ client, alias, budgetMs, now }: SearchReader
       if (typeof query === 'string') return { outcome: 'refused', why: query };
       const from = request.cursor === null ? Number.MAX_SAFE_INTEGER : decodeSearchCursor(request.cursor);
       if (from === undefined) return { outcome: 'refused', why: 'bad_cursor' };
-      const answer = search(request, query, from);
+      const answer = search(request, query, from).catch((error: unknown) => {
+        throw withoutRequest(error);
+      });
       underWay.add(answer);
       try {
         return await answer;

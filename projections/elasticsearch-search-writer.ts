@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@elastic/elasticsearch';
 import type { UserId } from '../schemas/ids.ts';
 import type { StreamName } from '../schemas/streams.ts';
-import { unusableFor, type ElasticsearchWarn } from './elasticsearch-connection.ts';
+import { withoutRequest, type ElasticsearchWarn } from './elasticsearch-connection.ts';
 import { writeDocuments } from './elasticsearch-search-bulk.ts';
 import type { DocumentKey, MessageBase } from './elasticsearch-search-documents.ts';
 import { freeze, type Frozen } from './elasticsearch-search-dump.ts';
@@ -40,7 +40,7 @@ export const openSearchIndexWriter = async ({ client, alias, warn }: SearchWrite
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const done = turn.then(work).catch((error: unknown) => {
       known = undefined;
-      throw unusableFor(error) ?? error;
+      throw withoutRequest(error);
     });
     turn = done.catch(() => undefined);
     return done;
@@ -97,7 +97,10 @@ export const openSearchIndexWriter = async ({ client, alias, warn }: SearchWrite
           return;
         } catch (error) {
           if (isClosing()) return;
-          warn({ err: error }, 'what was erased could not be taken out of the search index; it is tried again');
+          warn(
+            { err: withoutRequest(error) },
+            'what was erased could not be taken out of the search index; it is tried again',
+          );
         }
         await pause(eraseAgainMs, undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
       }

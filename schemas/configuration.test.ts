@@ -24,7 +24,7 @@ test('O8: nothing set is a server on loopback with its data in ./data', () => {
     accounts: { in: 'sqlite', directory: './data' },
     snapshots: { in: 'sqlite', directory: './data' },
     inbox: './data/views',
-    search: './data/views',
+    search: { in: 'sqlite', directory: './data/views' },
     bus: 'memory:',
     tokens: { issuer: 'parley', secret: undefined, jwks: undefined },
     allowedOrigins: new Set(),
@@ -59,7 +59,7 @@ test('O8: all that is wrong is said at once, each by its name', () => {
 
 test('read models lie beside the data or in a directory of their own', () => {
   const { inbox, search } = valid({ PARLEY_DATA: '/srv/data', PARLEY_SEARCH: 'sqlite:/mnt/fast' });
-  expect({ inbox, search }).toEqual({ inbox: '/srv/data/views', search: '/mnt/fast' });
+  expect({ inbox, search }).toEqual({ inbox: '/srv/data/views', search: { in: 'sqlite', directory: '/mnt/fast' } });
 });
 
 test('accounts lie beside the data, in a directory or on a cluster, whose password may come from a file and is not printed', () => {
@@ -86,6 +86,20 @@ test('accounts lie beside the data, in a directory or on a cluster, whose passwo
       expect.stringMatching(/^PARLEY_ACCOUNTS: must be sqlite:/),
     ]);
   }
+});
+
+test('search is in a directory or on an Elasticsearch, whose password may come from a file and is not printed', () => {
+  const url = 'https://ann:pass%20word@search.example:9243';
+  const place = { in: 'elasticsearch', url, prefix: 'parley' };
+  expect(valid({ PARLEY_SEARCH: url }).search).toEqual(place);
+  expect(valid({ PARLEY_SEARCH: `${url}/` }).search).toEqual(place);
+  expect(valid({ PARLEY_SEARCH: `${url}/our-chat` }).search).toEqual({ ...place, prefix: 'our-chat' });
+  expect(valid({ PARLEY_SEARCH_FILE: '/run/search' }, () => `${url}\n`).search).toEqual(place);
+  const read = readConfiguration({ PARLEY_SEARCH: url }, noFiles);
+  expect(read.ok && printSettings(read.settings)).toContain('PARLEY_SEARCH=https://(set)@search.example:9243');
+  const refused = ['http:', 'http://', 'elasticsearch://host', 'http://host:70000', 'http://host/A', 'http://host/a/b'];
+  for (const search of [...refused, 'http://host?x=1', 'http://ann@host', 'http://ann:%zz@host', 'http://host/_all'])
+    expect(problemsOf({ PARLEY_SEARCH: search })).toEqual([expect.stringMatching(/^PARLEY_SEARCH: must be sqlite:/)]);
 });
 
 test('the bus is in memory or in a Redis, whose credentials may come from a file and are not printed', () => {

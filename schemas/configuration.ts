@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { firstIssue } from './parse.ts';
+import { searchPlace, searchUrl, type SearchPlace } from './search-place.ts';
 import { storePlace, storeUrl, type StorePlace } from './store-place.ts';
 import { defaultLimits, type AdmissionLimits, type Limits } from './limits.ts';
 
@@ -42,7 +43,7 @@ const settings = {
   PARLEY_ACCOUNTS: storeUrl.optional(),
   /** Where the read models are; beside the data, unless set. */
   PARLEY_INBOX: sqliteDirectory.optional(),
-  PARLEY_SEARCH: sqliteDirectory.optional(),
+  PARLEY_SEARCH: searchUrl.optional(),
   /** Where presence is kept, and over which processes tell each other what to deliver. */
   PARLEY_BUS: bus.default(memory),
   /** Signs and checks tokens (HS256). Without it and without a key set, one is made beside the data. */
@@ -93,7 +94,7 @@ const secrets: ReadonlySet<string> = new Set<SettingName>(['PARLEY_TOKEN_SECRET'
 /** Also taken from the file that `<name>_FILE` names. */
 const fromFiles: ReadonlySet<string> = new Set<string>([
   ...secrets,
-  ...(['PARLEY_ACCOUNTS', 'PARLEY_BUS'] satisfies SettingName[]),
+  ...(['PARLEY_ACCOUNTS', 'PARLEY_BUS', 'PARLEY_SEARCH'] satisfies SettingName[]),
 ]);
 const file = '_FILE';
 
@@ -107,9 +108,9 @@ export interface Configuration {
   readonly accounts: StorePlace;
   /** On the cluster of the inbox, or beside the data. */
   readonly snapshots: StorePlace;
-  /** Directories of read models, each with all versions of it. */
+  /** A directory of read models, with all versions of them. */
   readonly inbox: string;
-  readonly search: string;
+  readonly search: SearchPlace;
   /** `memory:`, or the URL of a Redis. */
   readonly bus: string;
   readonly tokens: {
@@ -191,6 +192,11 @@ const isLoopback = (host: string): boolean =>
 const viewsIn = (url: string | undefined, { PARLEY_DATA: data }: Settings): string =>
   url?.slice(sqlite.length) ?? `${data}/views`;
 
+const searchIn = (from: Settings): SearchPlace =>
+  from.PARLEY_SEARCH === undefined
+    ? { in: 'sqlite', directory: viewsIn(undefined, from) }
+    : searchPlace.parse(from.PARLEY_SEARCH);
+
 /** Files beside the data, unless it was set. */
 const placeOf = (url: string | undefined, { PARLEY_DATA: directory }: Settings): StorePlace =>
   url === undefined ? { in: 'sqlite', directory } : storePlace.parse(url);
@@ -208,7 +214,7 @@ const configurationOf = (from: Settings): Configuration => ({
   accounts: placeOf(from.PARLEY_ACCOUNTS, from),
   snapshots: snapshotsOf(from),
   inbox: viewsIn(from.PARLEY_INBOX, from),
-  search: viewsIn(from.PARLEY_SEARCH, from),
+  search: searchIn(from),
   bus: from.PARLEY_BUS,
   tokens: {
     issuer: from.PARLEY_TOKEN_ISSUER,

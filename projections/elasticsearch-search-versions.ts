@@ -1,0 +1,96 @@
+import type { Client } from '@elastic/elasticsearch';
+import type { Clock, RandomBytes } from '../command-side/clock.ts';
+import type { EventLog } from '../event-log/event-log.ts';
+import { unbrokenLogs } from '../event-log/unbroken-logs.ts';
+import type { LogId } from '../schemas/position.ts';
+import { withoutRequest, type ElasticsearchWarn } from './elasticsearch-connection.ts';
+import { hexOf } from './elasticsearch-search-documents.ts';
+import { aliasNamed, findIndices, liveIndex, removeIndex, setLiveIndex } from './elasticsearch-search-index.ts';
+import { searchIndexReader } from './elasticsearch-search-read.ts';
+import { openSearchIndexWriter, type SearchIndexWriter } from './elasticsearch-search-writer.ts';
+import type { MessageSearch } from './search.ts';
+import type { VersionStore } from './version-store.ts';
+
+export interface SearchIndicesDeps {
+  readonly client: Client;
+  /** What the names of all versions of this installation begin with, and of nothing else. */
+  readonly prefix: string;
+  /** Rises whenever the same log gives other documents: then it is built anew. */
+  readonly version: number;
+  readonly budgetMs: number;
+  readonly eventLog: EventLog;
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly warn: ElasticsearchWarn;
+}
+
+/**
+ * Versions that are indices of an Elasticsearch. One that was built along a log which was restored since is not followed on:
+ * its documents were written before its position, and those of a tail that is lost outrank the new ones.
+ */
+export const searchIndices = (deps: SearchIndicesDeps): VersionStore<MessageSearch> => {
+  const { client, prefix, version, budgetMs, eventLog, clock, randomBytes, warn } = deps;
+  const liveAlias = `${prefix}-live`;
+  const nameIn = (log: LogId, build: number): string => `${prefix}-${hexOf(log)}-v${version}-b${build}`;
+  const pattern = new RegExp(`^${prefix}-[0-9a-f]{32}-v[0-9]{1,9}-b([0-9]{1,9})$`);
+  const writers = new Map<string, SearchIndexWriter>();
+
+  const plainly = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw withoutRequest(error);
+    }
+  };
+  const open = (name: string): Promise<SearchIndexWriter> =>
+    plainly(openSearchIndexWriter({ client, alias: aliasNamed(name), warn }));
+  const remove = (name: string): Promise<void> => plainly(removeIndex(client, name));
+
+  return {
+    async found() {
+      const logs = await unbrokenLogs(eventLog);
+      const found = [];
+      for (const { alias } of await plainly(findIndices(client, `${prefix}-`))) {
+        const build = Number(pattern.exec(alias)?.[1]);
+        if ([...logs].some((log) => nameIn(log, build) === alias)) found.push({ name: alias, build });
+        else {
+          warn({ version: alias }, 'an index is not of this log or this program and is removed');
+          await remove(alias);
+        }
+      }
+      return found.toSorted((one, other) => one.build - other.build);
+    },
+    nameOf: (build) => nameIn(eventLog.head().log, build),
+    async open(name) {
+      const writer = await open(name);
+      writers.set(name, writer);
+      return writer;
+    },
+    openAsked: (name) =>
+      Promise.resolve(searchIndexReader({ client, alias: aliasNamed(name), budgetMs, now: () => clock.monotonic() })),
+    async remove(name) {
+      await remove(name);
+      writers.delete(name);
+    },
+    live: () => plainly(liveIndex(client, liveAlias)),
+    setLive: (name) =>
+      plainly(setLiveIndex(client, { liveAlias, alias: aliasNamed(name), prefix: `${prefix}-`, since: clock.now() })),
+    async freeze(name) {
+      const writer = writers.get(name);
+      if (writer === undefined) throw new Error(`${name} is not open`);
+      const frozen = await writer.freeze();
+      return { ...frozen, place: frozen.position?.place ?? 0 };
+    },
+    async openTemporary() {
+      const name = `${prefix}-compare-${Buffer.from(randomBytes(8)).toString('hex')}`;
+      const writer = await open(name);
+      return {
+        writer,
+        async remove() {
+          await writer.close();
+          await remove(name);
+        },
+      };
+    },
+  };
+};
