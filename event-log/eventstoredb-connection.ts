@@ -22,8 +22,13 @@ const answerMs = 3_000;
 /** The oldest version that was tried: events of a stream say where they lie, and positions are checked. */
 const oldest = [23, 10] as const;
 
+/** With `false` a conflict does not say which revision there is; without keepalive a connection that fell silent is never missed. */
+const oursToDecide = ['throwOnAppendFailure', 'keepAliveInterval', 'keepAliveTimeout'];
+
 /** Each has a connection of its own: to cancel a read makes the client drop it, and what is under way with it. */
 export const connect = (url: string): Connection => {
+  const decided = oursToDecide.find((name) => new RegExp(`[?&]${name}=`, 'i').test(url));
+  if (decided !== undefined) throw new LogUnusable(`${decided} is not to be set in the address`);
   guardAnswers();
   let client: EventStoreDBClient;
   try {

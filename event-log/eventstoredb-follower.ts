@@ -36,7 +36,10 @@ export interface FollowerOptions {
 }
 
 export interface EventstoredbFollower {
-  /** Resolves once the log was found to be the one that was followed, and is reached; at once while it is. */
+  /**
+   * Resolves once the log was found to be the one that was followed, and is reached; at once while it is. Rejects when it
+   * is not any more.
+   */
   sound(): Promise<void>;
   away(): string | undefined;
   /** n of the newest event of the log that was handed on. */
@@ -168,7 +171,6 @@ export const followEventstoredb = (options: FollowerOptions): EventstoredbFollow
       } catch (thrown) {
         if (isStopping()) return;
         if (thrown instanceof LogUnusable) {
-          lost(thrown.message);
           failed.resolve(thrown);
           return;
         }
@@ -183,7 +185,13 @@ export const followEventstoredb = (options: FollowerOptions): EventstoredbFollow
   };
 
   const running = run();
-  void failed.promise.then(() => stopping.abort());
+  void failed.promise.then((error) => {
+    stopping.abort();
+    lost(error.message);
+    sound.reject(error);
+    // Perhaps nobody waits for it.
+    sound.promise.catch(() => undefined);
+  });
   return {
     sound: () => (reason === undefined ? Promise.resolve() : sound.promise),
     away: () => reason,
