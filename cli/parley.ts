@@ -2,6 +2,7 @@ import { backUp } from './backup.ts';
 import { chat } from './chat.ts';
 import { printConfiguration } from './config.ts';
 import { erase } from './erase.ts';
+import { migrate } from './migrate.ts';
 import { park } from './park.ts';
 import { rebuild } from './rebuild.ts';
 import { restore } from './restore.ts';
@@ -24,6 +25,7 @@ const usage = `usage:
   parley park retry inbox|search STREAM            folds such a stream anew
   parley backup DIR                                copies log and keys into a new folder of DIR, also of a running server
   parley restore DIR --data NEW [--backup NAME]    makes a new data folder from the newest backup in DIR
+  parley migrate                                   makes the tables on the clusters that are set, or brings them up to date
   parley config print                              prints the settings, without secrets
 
 Settings are environment variables; PARLEY_DATA (./data) is where the data lie.
@@ -39,6 +41,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<nu
   park,
   backup: backUp,
   restore,
+  migrate,
   config: printConfiguration,
 };
 

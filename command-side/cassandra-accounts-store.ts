@@ -35,7 +35,7 @@ export const openCassandraAccountsStore = async (options: CassandraAccountsOptio
       return await question();
     } catch (error) {
       if (!(error instanceof errors.DriverError)) throw error;
-      throw new AccountsAway(`the accounts do not answer: ${error.message}`, { cause: error });
+      throw new AccountsAway('the accounts do not answer', { cause: error });
     }
   };
   const keys = cassandraKeys(client);

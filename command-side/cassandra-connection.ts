@@ -95,13 +95,34 @@ const newClient = ({ hosts, credentials, dataCenter, keyspace }: ClusterUrl, wit
     encoding: { useBigIntAsLong: true, useUndefinedAsUnset: true },
   });
 
-/** Waits for the cluster as long as it is away. Rejects with `CassandraUnusable` when it answers that it will not do. */
-export const openCassandra = async (
+/**
+ * What `attempt` comes to once the cluster answers; until then it is made again and again. Rejects with `CassandraUnusable`
+ * when the cluster answers that it will not do.
+ */
+export const onceItAnswers = async <Answer>(
+  { waiting, signal }: Omit<CassandraDeps, 'warn'>,
+  attempt: () => Promise<Answer>,
+): Promise<Answer> => {
+  for (let pauseMs = shortestPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const reason = unusable(error);
+      if (reason !== undefined) throw new CassandraUnusable(reason, { cause: error });
+      if (!(error instanceof errors.DriverError)) throw error;
+      waiting(reasonOf(error));
+      await pause(pauseMs * (0.5 + Math.random() / 2), undefined, { signal });
+    }
+  }
+};
+
+/** Waits for the cluster as long as it is away, and rejects when it will not do, as `onceItAnswers` does. */
+export const openCassandra = (
   cluster: ClusterUrl,
   deps: CassandraDeps,
   within: Within = 'its keyspace',
-): Promise<CassandraConnection> => {
-  for (let pauseMs = shortestPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+): Promise<CassandraConnection> =>
+  onceItAnswers(deps, async () => {
     const client = newClient(cluster, within);
     try {
       await client.connect();
@@ -109,13 +130,10 @@ export const openCassandra = async (
       return connected(client, cluster, deps.warn);
     } catch (error) {
       await client.shutdown();
-      const reason = unusable(error) ?? (await strangerAmong(cluster.hosts));
-      if (reason !== undefined) throw new CassandraUnusable(reason, { cause: error });
-      deps.waiting(reasonOf(error));
-      await pause(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: deps.signal });
+      const stranger = unusable(error) === undefined ? await strangerAmong(cluster.hosts) : undefined;
+      throw stranger === undefined ? error : new CassandraUnusable(stranger, { cause: error });
     }
-  }
-};
+  });
 
 const connected = (client: Client, cluster: ClusterUrl, warn: CassandraWarn): CassandraConnection => {
   const away = (): string | undefined => {

@@ -3,7 +3,8 @@ import type { AppendOutcome, EventLog } from '../event-log/event-log.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
 import { uuidV7, type UserId } from '../schemas/ids.ts';
-import type { AccountsStore } from './accounts-store.ts';
+import type { StreamName } from '../schemas/streams.ts';
+import { AccountsAway, type AccountsStore } from './accounts-store.ts';
 import { refused, unavailable } from './answers.ts';
 import { appendUntilKnown } from './append-until-known.ts';
 import type { Clock, RandomBytes } from './clock.ts';
@@ -85,6 +86,12 @@ export const decideInTurn = <Id extends string, State, Item extends TurnItem>(
     }
   };
 
+  const faulted = (error: unknown, stream: StreamName): Rejection => {
+    const fault = uuidV7(clock.now(), randomBytes(10));
+    report({ err: error, fault, stream }, 'commands failed');
+    return reject('internal', `a fault of the server, ${fault} in its log`);
+  };
+
   const readOn = async (id: Id, tip: StreamTip<State>): Promise<'same' | 'newer'> => {
     const newer = await cache.readOn(id, tip);
     if ('blocked' in newer) cache.drop(id);
@@ -162,10 +169,9 @@ export const decideInTurn = <Id extends string, State, Item extends TurnItem>(
         conflicts = 0;
       }
     } catch (error) {
-      const fault = uuidV7(clock.now(), randomBytes(10));
-      report({ err: error, fault, stream: cache.stream(id) }, 'commands failed');
       cache.drop(id);
-      for (const { answer } of rest) answer(refused(reject('internal', `a fault of the server, ${fault} in its log`)));
+      const rejection = error instanceof AccountsAway ? unavailable(error.message) : faulted(error, cache.stream(id));
+      for (const { answer } of rest) answer(refused(rejection));
     }
   };
 };

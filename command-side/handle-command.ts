@@ -13,8 +13,8 @@ import { reject } from '../schemas/errors.ts';
 import { uuidV7, type ConversationId, type UserId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
 import type { Metric } from '../schemas/metrics.ts';
-import type { AccountsStore } from './accounts-store.ts';
-import { busy, rateLimited, refused } from './answers.ts';
+import { AccountsAway, type AccountsStore } from './accounts-store.ts';
+import { busy, rateLimited, refused, unavailable } from './answers.ts';
 import type { Clock, RandomBytes } from './clock.ts';
 import type { Caller, CommandAnswer, CommandGateway } from './command-gateway.ts';
 import { CommandMetrics } from './command-metrics.ts';
@@ -129,7 +129,10 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
         if ('ok' in outcome) answer(outcome);
         else queue(outcome);
       } catch (error) {
-        answer(faulted(error, 'a command could not be prepared', { lane }));
+        const isAway = error instanceof AccountsAway;
+        answer(
+          isAway ? refused(unavailable(error.message)) : faulted(error, 'a command could not be prepared', { lane }),
+        );
       }
     };
     preparing.add(lane, { answer, run });

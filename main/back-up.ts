@@ -32,6 +32,8 @@ export const manifestFile = 'manifest.json';
 
 export interface BackUpDeps {
   readonly data: string;
+  /** The directory of the accounts. */
+  readonly keysIn: string;
   readonly accounts: AccountsStore;
   readonly clock: Clock;
   /** Where backups go, one folder each, with the ledger beside them. */
@@ -74,7 +76,7 @@ export const backUp = async (deps: BackUpDeps): Promise<BackedUp> => {
   }
 };
 
-const writeBackup = async ({ data, accounts, clock, directory }: BackUpDeps): Promise<BackedUp> => {
+const writeBackup = async ({ data, keysIn, accounts, clock, directory }: BackUpDeps): Promise<BackedUp> => {
   const time = clock.now();
   const backup = join(directory, `backup-${new Date(time).toISOString().replaceAll(/[:.]/g, '-')}`);
   const unfinished = `${backup}.unfinished`;
@@ -82,7 +84,8 @@ const writeBackup = async ({ data, accounts, clock, directory }: BackUpDeps): Pr
     if (left.endsWith('.unfinished')) await rm(join(directory, left), { recursive: true });
   }
   await mkdir(unfinished, { mode: 0o700 });
-  for (const file of backedUpFiles) await copySqliteFile(join(data, file), join(unfinished, file));
+  const from = { 'log.sqlite': data, 'accounts.sqlite': keysIn };
+  for (const file of backedUpFiles) await copySqliteFile(join(from[file], file), join(unfinished, file));
 
   const files = {
     'log.sqlite': { sha256: await sha256Of(join(unfinished, 'log.sqlite')) },

@@ -9,10 +9,10 @@ const [{ loadConfiguration }, { runService }, { serveEmbedded }] = await Promise
 ]);
 
 /** Everything in one process, with the data in one directory. */
-await runService(async (stack) => {
+await runService(async (stack, stopping) => {
   const { configuration } = loadConfiguration(process.env);
   const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-  const serving = await serveEmbedded(configuration, clock, stack);
+  const serving = await serveEmbedded(configuration, clock, stack, stopping);
   process.stdout.write(`parley listens on ${serving.address}\n`);
   flushCompileCache();
   return serving;

@@ -2,6 +2,7 @@ import type { Clock } from '../command-side/clock.ts';
 import { randomPool } from '../command-side/random-pool.ts';
 import type { Warn } from '../command-side/warn.ts';
 import type { Configuration } from '../schemas/configuration.ts';
+import { cassandraClusters } from './open-cassandra.ts';
 import { openErasures } from './open-erasures.ts';
 import { openInbox } from './open-inbox.ts';
 import { openSearch } from './open-search.ts';
@@ -10,17 +11,21 @@ import type { OperationsDeps } from './operations.ts';
 
 /** What operations need, where no server runs: takes the lock of the data until `stack` is unwound. */
 export const openOperations = async (
-  { data, inbox, search, tokens }: Configuration,
+  configuration: Configuration,
   clock: Clock,
   warn: Warn,
   stack: AsyncDisposableStack,
 ): Promise<OperationsDeps> => {
+  const { data, accounts, inbox, search, tokens } = configuration;
   const randomBytes = randomPool();
-  const stores = await openStores(data, { clock, randomBytes, warn }, stack);
+  const waiting = (setting: string, reason: string): void => warn({ setting, reason }, 'waits for a server');
+  const starting = { waiting, signal: new AbortController().signal };
+  const cassandra = cassandraClusters(warn, starting, stack);
+  const stores = await openStores(configuration, { clock, randomBytes, warn, cassandra }, stack);
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
   const deps = { ...stores, clock, randomBytes, warn };
   const { inboxVersions } = await openInbox(inbox, deps, stack);
   const { searchVersions } = await openSearch(search, deps, stack);
   const versions = { inbox: inboxVersions, search: searchVersions };
-  return { ...deps, data, issuer: tokens.issuer, erasures, versions, backedUp: () => undefined };
+  return { ...deps, data, keysIn: accounts, issuer: tokens.issuer, erasures, versions, backedUp: () => undefined };
 };

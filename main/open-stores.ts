@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { AccountsStore } from '../command-side/accounts-store.ts';
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
 import type { SnapshotStore } from '../command-side/snapshot-store.ts';
@@ -6,6 +5,10 @@ import type { Warn } from '../command-side/warn.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import { openEventLog } from '../event-log/open-event-log.ts';
 import { Histogram, type Metric } from '../schemas/metrics.ts';
+import type { StorePlace } from '../schemas/store-place.ts';
+import { openAccounts } from './open-accounts.ts';
+import type { CassandraClusters } from './open-cassandra.ts';
+import { openSnapshots } from './open-snapshots.ts';
 
 export interface Stores {
   readonly eventLog: EventLog;
@@ -18,44 +21,41 @@ export interface StoresDeps {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly warn: Warn;
+  readonly cassandra: CassandraClusters;
   /** The newest of the log that are kept in memory; undefined: as many as are usual. */
   readonly recentEvents?: number;
 }
 
-const cachedKeys = 200_000;
+export interface StoresPlaces {
+  /** The directory of the log, of which this process takes the lock. */
+  readonly data: string;
+  readonly accounts: StorePlace;
+  readonly snapshots: StorePlace;
+}
 
-/** Everything in SQLite files in one directory, of which this process takes the lock. */
+/** What is written to and decided on: the log, the keys it is read with, and folds of its streams. */
 export const openStores = async (
-  directory: string,
-  { clock, randomBytes, warn, recentEvents }: StoresDeps,
+  { data: directory, accounts: accountsPlace, snapshots: snapshotsPlace }: StoresPlaces,
+  { clock, randomBytes, warn, cassandra, recentEvents }: StoresDeps,
   stack: AsyncDisposableStack,
 ): Promise<Stores> => {
-  const [log, accounts, snapshots] = await Promise.all([
-    import('../event-log/sqlite-log-store.ts'),
-    import('../command-side/sqlite-accounts-store.ts'),
-    import('../command-side/sqlite-snapshot-store.ts'),
-  ]);
+  const log = await import('../event-log/sqlite-log-store.ts');
   const appends = new Histogram('parley_append_fsync_seconds');
   const store = await log.openSqliteLogStore({ directory, onDisk: (milliseconds) => appends.observe(milliseconds) });
   // Until the log has taken the store over.
   const opening = stack.use(new AsyncDisposableStack());
   opening.defer(() => store.close());
-  const accountsStore = await accounts.openSqliteAccountsStore({
-    path: join(directory, 'accounts.sqlite'),
-    whenMissing: store.head() === 0 ? 'create' : 'refuse',
-    cachedKeys,
-  });
-  stack.defer(() => accountsStore.close());
+  const whenMissing = store.head() === 0 ? 'create' : 'refuse';
+  const accounts = await openAccounts(accountsPlace, { cassandra, whenMissing, warn }, stack);
   opening.move();
   const eventLog = await openEventLog({
     store,
-    keys: accountsStore,
+    keys: accounts,
     clock,
     randomBytes,
     recent: recentEvents === undefined ? undefined : { events: recentEvents },
   });
   stack.defer(() => eventLog.close());
-  const snapshotStore = await snapshots.openSqliteSnapshotStore(join(directory, 'snapshots.sqlite'), warn);
-  stack.defer(() => snapshotStore.close());
-  return { eventLog, accounts: accountsStore, snapshots: snapshotStore, metrics: [appends] };
+  const snapshots = await openSnapshots(snapshotsPlace, { cassandra, warn }, stack);
+  return { eventLog, accounts, snapshots, metrics: [appends] };
 };

@@ -9,6 +9,7 @@ import { userRef, type UserRef } from '../schemas/commands.ts';
 import { reject } from '../schemas/errors.ts';
 import type { UserId } from '../schemas/ids.ts';
 import { firstIssue } from '../schemas/parse.ts';
+import type { StorePlace } from '../schemas/store-place.ts';
 import { isStreamKind, type StreamName } from '../schemas/streams.ts';
 import { backUp, type BackedUp } from './back-up.ts';
 import type { VersionsOperated } from './read-model-versions.ts';
@@ -18,6 +19,7 @@ import { missingKeys } from './verify-keys.ts';
 export interface OperationsDeps {
   /** The data directory. */
   readonly data: string;
+  readonly keysIn: StorePlace;
   /** A user named without an issuer is one of its. */
   readonly issuer: string;
   readonly eventLog: EventLog;
@@ -76,8 +78,10 @@ export const operations = {
   }),
   backup: operation(
     z.strictObject({ directory: z.string().min(1) }),
-    async ({ data, accounts, clock, backedUp }, { directory }): Promise<BackedUp> => {
-      const made = await backUp({ data, accounts, clock, directory });
+    async ({ data, keysIn, accounts, clock, backedUp }, { directory }): Promise<BackedUp> => {
+      if (keysIn.in !== 'sqlite')
+        throw new Refused(reject('unsupported', 'the keys are on a cluster, whose own tools back them up'));
+      const made = await backUp({ data, keysIn: keysIn.directory, accounts, clock, directory });
       backedUp(made.time);
       return made;
     },

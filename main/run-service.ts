@@ -13,21 +13,30 @@ const exit = { failed: 1, unusable: 2 } as const;
  * Runs a service until SIGTERM, SIGINT or a failure, then unwinds what it deferred, last in first out. A start that fails
  * says why in one line and leaves nothing half started.
  */
-export const runService = async (start: (stack: AsyncDisposableStack) => Promise<Running>): Promise<void> => {
+export const runService = async (
+  start: (stack: AsyncDisposableStack, stopping: AbortSignal) => Promise<Running>,
+): Promise<void> => {
   const stopped = Promise.withResolvers<undefined>();
+  /** Ends what a start waits for; once it has started, nothing listens to it. */
+  const stopping = new AbortController();
   // A second signal is no order to hurry: the drain is bounded, and what it is cut short by loses nothing.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopped.resolve(undefined));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      stopped.resolve(undefined);
+      stopping.abort();
+    });
 
   const stack = new AsyncDisposableStack();
   let failure: Error | undefined;
   try {
-    const running = await start(stack);
+    const running = await start(stack, stopping.signal);
     failure = await Promise.race([stopped.promise, running.failed]);
     if (failure !== undefined) say(`parley must end: ${failure.message}`);
     process.exitCode = failure === undefined ? 0 : exit.failed;
   } catch (error) {
-    say(`parley cannot start: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = exit.unusable;
+    // Told to end while it waited, it has nothing to complain of.
+    process.exitCode = stopping.signal.aborted ? 0 : exit.unusable;
+    if (!stopping.signal.aborted) say(`parley cannot start: ${error instanceof Error ? error.message : String(error)}`);
   }
   setTimeout(() => process.exit(), drainMs).unref();
   try {

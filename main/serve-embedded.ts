@@ -11,10 +11,12 @@ import { serveHealth } from './health.ts';
 import { httpServer } from './http-server.ts';
 import { findLastBackup } from './last-backup.ts';
 import { openBus } from './open-bus.ts';
+import { cassandraClusters } from './open-cassandra.ts';
 import { openErasures } from './open-erasures.ts';
 import { openInbox, type FollowingInbox } from './open-inbox.ts';
 import { openSearch } from './open-search.ts';
 import { openStores, type Stores } from './open-stores.ts';
+import { serveWait } from './start-wait.ts';
 import { lastBackupAt, buildInfo, serveMetrics } from './serve-metrics.ts';
 import { tokenIssuer } from './token-issuer.ts';
 
@@ -30,6 +32,7 @@ export const serveEmbedded = async (
   configuration: Configuration,
   clock: Clock,
   stack: AsyncDisposableStack,
+  stopping: AbortSignal,
 ): Promise<Serving> => {
   const { host, port, data, limits, allowedOrigins, presence, admission, trustedProxies, recentEvents } = configuration;
   const server = httpServer(limits);
@@ -37,7 +40,12 @@ export const serveEmbedded = async (
   const warn = server.log.warn.bind(server.log);
   const randomBytes = randomPool();
 
-  const stores = await openStores(data, { clock, randomBytes, warn, recentEvents }, stack);
+  const starting = serveWait(host, port, stopping);
+  stack.defer(async () => {
+    await starting.close();
+  });
+  const cassandra = cassandraClusters(warn, starting, stack);
+  const stores = await openStores(configuration, { clock, randomBytes, warn, cassandra, recentEvents }, stack);
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
   const views = await openInbox(configuration.inbox, { ...stores, clock, randomBytes, warn }, stack);
   const deps = { ...stores, ...views, clock, randomBytes, limits, report, warn };
@@ -50,7 +58,8 @@ export const serveEmbedded = async (
   const versions = { inbox: views.inboxVersions, search: searchVersions };
   const lastBackup = findLastBackup(data, warn);
   const { issuer } = configuration.tokens;
-  await openAdminSocket({ ...deps, data, issuer, erasures, versions, backedUp: lastBackup.made }, stack);
+  const { accounts: keysIn } = configuration;
+  await openAdminSocket({ ...deps, data, keysIn, issuer, erasures, versions, backedUp: lastBackup.made }, stack);
   const queries = queryApi({
     ...deps,
     search,
@@ -81,11 +90,12 @@ export const serveEmbedded = async (
   const services = [stores, commands, queries, sockets, { metrics }].flatMap((service) => service.metrics);
   serveMetrics(server, [...services, buildInfo, lastBackupAt(lastBackup)], configuration.internalToken);
   const readiness = () => ({ ...commands.ready().checks, sockets: sockets.notReady() ?? 'ok' });
-  const servers = () => ({ ...state(), ...searchState() });
+  const servers = () => ({ ...state(), ...cassandra.state(), ...searchState() });
   serveHealth(server, readiness, { readModels: queries.checks, servers });
 
   stack.defer(() => server.close());
   stack.defer(() => sockets.drain());
   const failed = Promise.race([stores.eventLog.failed, stores.accounts.failed]);
-  return { ...stores, ...views, address: await server.listen({ host, port }), failed };
+  const address = await server.listen({ host, port: await starting.close() });
+  return { ...stores, ...views, address, failed };
 };

@@ -41,6 +41,6 @@ export const serveInProcess = async (
   if (!read.ok) throw new Error(read.problems.join('; '));
   const clock = new TestClock();
   const service = stack.use(new AsyncDisposableStack());
-  const serving = await serveEmbedded(read.configuration, clock, service);
+  const serving = await serveEmbedded(read.configuration, clock, service, new AbortController().signal);
   return { ...serving, port: Number(new URL(serving.address).port), clock, drain: () => service.disposeAsync() };
 };
