@@ -1,96 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { expect, inject, onTestFinished, test } from 'vitest';
-import { Proxy, together } from '../proxy.ts';
-import { sayLast } from '../say-last.ts';
-import { ServerProcess, temporaryFolder } from '../server-process.ts';
-import { startOwnRedis, type OwnRedis } from '../servers/redis.ts';
+import { expect, inject, test } from 'vitest';
+import { temporaryFolder } from '../server-process.ts';
 import { tokenSecret } from '../tokens.ts';
 import { newId, WireClient } from '../wire-client.ts';
-
-const presence = { PARLEY_PRESENCE_HEARTBEAT: '1', PARLEY_PRESENCE_OFFLINE_AFTER: '4' };
-const manySends = { PARLEY_SEND_BURST: '1000000', PARLEY_SEND_RATE: '1000000' };
-
-const newStack = (): AsyncDisposableStack => {
-  const stack = new AsyncDisposableStack();
-  onTestFinished(() => stack.disposeAsync());
-  return stack;
-};
-
-const startOn = async (bus: string, stack: AsyncDisposableStack): Promise<ServerProcess> => {
-  const folder = await temporaryFolder('redis-faults');
-  stack.defer(() => folder.stop());
-  const env = { PARLEY_TOKEN_SECRET: tokenSecret, PARLEY_BUS: bus, ...presence, ...manySends };
-  const server = await ServerProcess.start({ data: folder.path, env });
-  stack.defer(async () => {
-    await server.end();
-  });
-  return server;
-};
-
-const busOf = async ({ port }: ServerProcess): Promise<string> => {
-  const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
-  expect(answer.status).toBe(200);
-  const { servers } = (await answer.json()) as { servers: { bus: string } };
-  return servers.bus;
-};
-
-const seenOnline = async (viewer: WireClient, user: string, isOnline: boolean): Promise<void> => {
-  await viewer.next('presence', ({ users }) => users.some((one) => one.userId === user && one.online === isOnline));
-};
-
-const idOf = (client: WireClient): string => client.of('welcome')[0]?.userId ?? '';
-
-const descriptorsOf = ({ pid }: ServerProcess): number => readdirSync(`/proc/${pid}/fd`).length;
-
-/** Redises that follow each other at one address, as a supervisor starts them. */
-class RestartedRedis {
-  readonly url: string;
-  #redis: OwnRedis;
-  readonly #stack: AsyncDisposableStack;
-
-  private constructor(url: string, redis: OwnRedis, stack: AsyncDisposableStack) {
-    this.url = url;
-    this.#redis = redis;
-    this.#stack = stack;
-  }
-
-  static async start(stack: AsyncDisposableStack): Promise<RestartedRedis | undefined> {
-    const redis = await own(stack);
-    if (redis === undefined) return undefined;
-    const proxy = stack.use(
-      await Proxy.open(
-        () => restarted.#redis.port,
-        (client, upstream) => {
-          together(client, upstream);
-          client.pipe(upstream);
-          upstream.pipe(client);
-        },
-      ),
-    );
-    const restarted: RestartedRedis = new RestartedRedis(`redis://127.0.0.1:${proxy.port}`, redis, stack);
-    return restarted;
-  }
-
-  kill(): Promise<void> {
-    return this.#redis.kill();
-  }
-
-  async startAgain(): Promise<void> {
-    const redis = await own(this.#stack);
-    if (redis !== undefined) this.#redis = redis;
-  }
-}
-
-const own = async (stack: AsyncDisposableStack, settings: readonly string[] = []): Promise<OwnRedis | undefined> => {
-  const redis = await startOwnRedis(settings);
-  if (redis === undefined) sayLast('redis-server is not installed: D12 was not tried on a Redis that is killed.');
-  else stack.defer(() => redis.stop());
-  return redis;
-};
+import { busOf, descriptorsOf, idOf, newStack, own, RestartedRedis, seenOnline, startOn } from './redis-scene.ts';
 
 test('D12: chat goes on while Redis is killed and started again under load; presence comes back by itself', async (context) => {
   const stack = newStack();
