@@ -22,7 +22,7 @@ const files = join(import.meta.dirname, 'cassandra');
 const parameters = 'dc=datacenter1&rf=1';
 
 /** What is acknowledged is on the disk, as the accounts need it, and soon. */
-const durable = { commitlog_sync: 'group', commitlog_sync_group_window: '10ms' };
+export const durableCommitLog = { commitlog_sync: 'group', commitlog_sync_group_window: '10ms' };
 /** What every Cassandra does unless it is told: it forgets what it acknowledged in the last moment before a crash. */
 export const periodicCommitLog = { commitlog_sync: 'periodic', commitlog_sync_period: '1000ms' };
 /** The user is `cassandra`, and so is the password. */
@@ -113,7 +113,7 @@ const startOn = (java: string, jars: string, folder: string, settings: Settings)
   });
 
 /** From its jars; undefined: Java 17 or Maven is not installed. `settings` are those of cassandra.yaml. */
-export const startOwnCassandra = async (settings: Settings = durable): Promise<OwnCassandra | undefined> => {
+export const startOwnCassandra = async (settings: Settings = durableCommitLog): Promise<OwnCassandra | undefined> => {
   const [java, jars] = await Promise.all([
     findJava((version) => version === 17),
     jarsOf('cassandra', join(files, 'pom.xml')),
@@ -155,7 +155,7 @@ export const cassandra: Product = {
   needs: 'Java 17 and Maven',
   async startInDocker() {
     const { GenericContainer, Wait } = await import('testcontainers');
-    const settings = Object.entries(durable).map(([name, value]) => `${name}: ${value}`);
+    const settings = Object.entries(durableCommitLog).map(([name, value]) => `${name}: ${value}`);
     const configure = [
       `sed -i '/^commitlog_sync/d' /etc/cassandra/cassandra.yaml`,
       `printf '%s\\n' ${settings.map((line) => `'${line}'`).join(' ')} >>/etc/cassandra/cassandra.yaml`,
