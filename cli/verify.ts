@@ -1,6 +1,7 @@
-import { openSqliteLogStoreReadOnly } from '../event-log/sqlite-log-store.ts';
 import { verifyLog } from '../event-log/verify-log.ts';
 import { loadConfiguration } from '../main/load-configuration.ts';
+import { openLogStoreReadOnly } from '../main/open-log.ts';
+import type { LogPlace } from '../schemas/log-place.ts';
 import { operate } from './operate.ts';
 import { sayComparison } from './say-comparison.ts';
 import { UsageError } from './usage-error.ts';
@@ -9,7 +10,7 @@ import { UsageError } from './usage-error.ts';
 export const verify = async (words: readonly string[]): Promise<number> => {
   if (words.length > 0) throw new UsageError('verify is followed by nothing');
   const { configuration } = loadConfiguration(process.env);
-  const findings = await verifyEvents(configuration.data);
+  const findings = await verifyEvents(configuration.log);
   // A fold of a damaged log proves nothing.
   if (findings > 0) return 1;
   const missing = await operate(configuration, 'keys', {});
@@ -27,8 +28,11 @@ export const verify = async (words: readonly string[]): Promise<number> => {
   return equal ? 0 : 1;
 };
 
-const verifyEvents = async (data: string): Promise<number> => {
-  const store = await openSqliteLogStoreReadOnly({ directory: data });
+const verifyEvents = async (log: LogPlace): Promise<number> => {
+  const warn = (_: object, message: string): void => say(message);
+  const waiting = (setting: string, reason: string): void => say(`waits for ${setting}: ${reason}`);
+  const starting = { waiting, signal: new AbortController().signal };
+  const store = await openLogStoreReadOnly(log, { warn, starting });
   try {
     const walk = verifyLog(store);
     let findings = 0;
@@ -44,4 +48,8 @@ const verifyEvents = async (data: string): Promise<number> => {
   } finally {
     await store.close();
   }
+};
+
+const say = (line: string): void => {
+  process.stderr.write(`${line}\n`);
 };

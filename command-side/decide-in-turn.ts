@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AppendOutcome, EventLog } from '../event-log/event-log.ts';
+import { LogAway, type AppendOutcome, type EventLog } from '../event-log/event-log.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
 import type { NewEvent } from '../schemas/events.ts';
 import { uuidV7, type UserId } from '../schemas/ids.ts';
@@ -170,7 +170,8 @@ export const decideInTurn = <Id extends string, State, Item extends TurnItem>(
       }
     } catch (error) {
       cache.drop(id);
-      const rejection = error instanceof AccountsAway ? unavailable(error.message) : faulted(error, cache.stream(id));
+      const isAway = error instanceof AccountsAway || error instanceof LogAway;
+      const rejection = isAway ? unavailable(error.message) : faulted(error, cache.stream(id));
       for (const { answer } of rest) answer(refused(rejection));
     }
   };

@@ -26,7 +26,7 @@ test('D11: of two backups into one directory at once the second is refused, and 
   stack.defer(() => log.close());
   await appendAll(log, userStream(newUserId()), [newEvent({ type: 'user-erased' })], -1);
 
-  const deps = { data, keysIn: data, accounts, clock, directory };
+  const deps = { data, logIn: data, keysIn: data, accounts, clock, directory };
   const [first, second] = await Promise.allSettled([backUp(deps), backUp({ ...deps, directory: `${directory}/.` })]);
   const outcomes = [first, second].toSorted((one, other) => one.status.localeCompare(other.status));
   expect(outcomes).toMatchObject([{ status: 'fulfilled' }, { reason: { rejection: { code: 'busy' } } }]);

@@ -32,6 +32,8 @@ export const manifestFile = 'manifest.json';
 
 export interface BackUpDeps {
   readonly data: string;
+  /** The directory of the log. */
+  readonly logIn: string;
   /** The directory of the accounts. */
   readonly keysIn: string;
   readonly accounts: AccountsStore;
@@ -76,7 +78,7 @@ export const backUp = async (deps: BackUpDeps): Promise<BackedUp> => {
   }
 };
 
-const writeBackup = async ({ data, keysIn, accounts, clock, directory }: BackUpDeps): Promise<BackedUp> => {
+const writeBackup = async ({ data, logIn, keysIn, accounts, clock, directory }: BackUpDeps): Promise<BackedUp> => {
   const time = clock.now();
   const backup = join(directory, `backup-${new Date(time).toISOString().replaceAll(/[:.]/g, '-')}`);
   const unfinished = `${backup}.unfinished`;
@@ -84,7 +86,7 @@ const writeBackup = async ({ data, keysIn, accounts, clock, directory }: BackUpD
     if (left.endsWith('.unfinished')) await rm(join(directory, left), { recursive: true });
   }
   await mkdir(unfinished, { mode: 0o700 });
-  const from = { 'log.sqlite': data, 'accounts.sqlite': keysIn };
+  const from = { 'log.sqlite': logIn, 'accounts.sqlite': keysIn };
   for (const file of backedUpFiles) await copySqliteFile(join(from[file], file), join(unfinished, file));
 
   const files = {

@@ -16,16 +16,25 @@ export const openOperations = async (
   warn: Warn,
   stack: AsyncDisposableStack,
 ): Promise<OperationsDeps> => {
-  const { data, accounts, inbox, search, tokens } = configuration;
+  const { data, log, accounts, inbox, search, tokens } = configuration;
   const randomBytes = randomPool();
   const waiting = (setting: string, reason: string): void => warn({ setting, reason }, 'waits for a server');
   const starting = { waiting, signal: new AbortController().signal };
   const cassandra = cassandraClusters(warn, starting, stack);
-  const stores = await openStores(configuration, { clock, randomBytes, warn, cassandra }, stack);
+  const stores = await openStores(configuration, { clock, randomBytes, warn, cassandra, starting }, stack);
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
   const deps = { ...stores, clock, randomBytes, warn };
   const { inboxVersions } = await openInbox(inbox, deps, stack);
   const { searchVersions } = await openSearch(search, deps, stack);
   const versions = { inbox: inboxVersions, search: searchVersions };
-  return { ...deps, data, keysIn: accounts, issuer: tokens.issuer, erasures, versions, backedUp: () => undefined };
+  return {
+    ...deps,
+    data,
+    logIn: log,
+    keysIn: accounts,
+    issuer: tokens.issuer,
+    erasures,
+    versions,
+    backedUp: () => undefined,
+  };
 };

@@ -1,14 +1,19 @@
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { AccountsStore } from '../command-side/accounts-store.ts';
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
 import type { SnapshotStore } from '../command-side/snapshot-store.ts';
 import type { Warn } from '../command-side/warn.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import { openEventLog } from '../event-log/open-event-log.ts';
-import { Histogram, type Metric } from '../schemas/metrics.ts';
+import type { LogPlace } from '../schemas/log-place.ts';
+import type { Metric } from '../schemas/metrics.ts';
 import type { StorePlace } from '../schemas/store-place.ts';
 import { openAccounts } from './open-accounts.ts';
 import type { CassandraClusters } from './open-cassandra.ts';
+import { openLogStore } from './open-log.ts';
 import { openSnapshots } from './open-snapshots.ts';
+import type { StartWait } from './start-wait.ts';
 
 export interface Stores {
   readonly eventLog: EventLog;
@@ -22,26 +27,27 @@ export interface StoresDeps {
   readonly randomBytes: RandomBytes;
   readonly warn: Warn;
   readonly cassandra: CassandraClusters;
+  readonly starting: StartWait;
   /** The newest of the log that are kept in memory; undefined: as many as are usual. */
   readonly recentEvents?: number;
 }
 
 export interface StoresPlaces {
-  /** The directory of the log, of which this process takes the lock. */
+  /** The directory of what is kept here, of which this process takes the lock. */
   readonly data: string;
+  readonly log: LogPlace;
   readonly accounts: StorePlace;
   readonly snapshots: StorePlace;
 }
 
 /** What is written to and decided on: the log, the keys it is read with, and folds of its streams. */
 export const openStores = async (
-  { data: directory, accounts: accountsPlace, snapshots: snapshotsPlace }: StoresPlaces,
-  { clock, randomBytes, warn, cassandra, recentEvents }: StoresDeps,
+  { data, log, accounts: accountsPlace, snapshots: snapshotsPlace }: StoresPlaces,
+  { clock, randomBytes, warn, cassandra, starting, recentEvents }: StoresDeps,
   stack: AsyncDisposableStack,
 ): Promise<Stores> => {
-  const log = await import('../event-log/sqlite-log-store.ts');
-  const appends = new Histogram('parley_append_fsync_seconds');
-  const store = await log.openSqliteLogStore({ directory, onDisk: (milliseconds) => appends.observe(milliseconds) });
+  if (log.in !== 'sqlite' || resolve(log.directory) !== resolve(data)) await lockData(data, stack);
+  const { store, metrics } = await openLogStore(log, { warn, starting });
   // Until the log has taken the store over.
   const opening = stack.use(new AsyncDisposableStack());
   opening.defer(() => store.close());
@@ -57,5 +63,13 @@ export const openStores = async (
   });
   stack.defer(() => eventLog.close());
   const snapshots = await openSnapshots(snapshotsPlace, { cassandra, warn }, stack);
-  return { eventLog, accounts, snapshots, metrics: [appends] };
+  return { eventLog, accounts, snapshots, metrics };
+};
+
+/** A log in files locks the directory that it lies in. */
+const lockData = async (data: string, stack: AsyncDisposableStack): Promise<void> => {
+  const { lockDirectory } = await import('../event-log/sqlite-lock.ts');
+  await mkdir(data, { recursive: true });
+  const lock = lockDirectory(data, process.pid);
+  stack.defer(() => lock.release());
 };

@@ -8,6 +8,7 @@ import type { EventLog } from '../event-log/event-log.ts';
 import { userRef, type UserRef } from '../schemas/commands.ts';
 import { reject } from '../schemas/errors.ts';
 import type { UserId } from '../schemas/ids.ts';
+import type { LogPlace } from '../schemas/log-place.ts';
 import { firstIssue } from '../schemas/parse.ts';
 import type { StorePlace } from '../schemas/store-place.ts';
 import { isStreamKind, type StreamName } from '../schemas/streams.ts';
@@ -19,6 +20,7 @@ import { missingKeys } from './verify-keys.ts';
 export interface OperationsDeps {
   /** The data directory. */
   readonly data: string;
+  readonly logIn: LogPlace;
   readonly keysIn: StorePlace;
   /** A user named without an issuer is one of its. */
   readonly issuer: string;
@@ -78,10 +80,19 @@ export const operations = {
   }),
   backup: operation(
     z.strictObject({ directory: z.string().min(1) }),
-    async ({ data, keysIn, accounts, clock, backedUp }, { directory }): Promise<BackedUp> => {
+    async ({ data, logIn, keysIn, accounts, clock, backedUp }, { directory }): Promise<BackedUp> => {
+      if (logIn.in !== 'sqlite')
+        throw new Refused(reject('unsupported', 'the log is on a server, whose own tools back it up'));
       if (keysIn.in !== 'sqlite')
         throw new Refused(reject('unsupported', 'the keys are on a cluster, whose own tools back them up'));
-      const made = await backUp({ data, keysIn: keysIn.directory, accounts, clock, directory });
+      const made = await backUp({
+        data,
+        logIn: logIn.directory,
+        keysIn: keysIn.directory,
+        accounts,
+        clock,
+        directory,
+      });
       backedUp(made.time);
       return made;
     },

@@ -45,7 +45,11 @@ export const serveEmbedded = async (
     await starting.close();
   });
   const cassandra = cassandraClusters(warn, starting, stack);
-  const stores = await openStores(configuration, { clock, randomBytes, warn, cassandra, recentEvents }, stack);
+  const stores = await openStores(
+    configuration,
+    { clock, randomBytes, warn, cassandra, starting, recentEvents },
+    stack,
+  );
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
   const views = await openInbox(configuration.inbox, { ...stores, clock, randomBytes, warn }, stack);
   const deps = { ...stores, ...views, clock, randomBytes, limits, report, warn };
@@ -58,8 +62,8 @@ export const serveEmbedded = async (
   const versions = { inbox: views.inboxVersions, search: searchVersions };
   const lastBackup = findLastBackup(data, warn);
   const { issuer } = configuration.tokens;
-  const { accounts: keysIn } = configuration;
-  await openAdminSocket({ ...deps, data, keysIn, issuer, erasures, versions, backedUp: lastBackup.made }, stack);
+  const { log: logIn, accounts: keysIn } = configuration;
+  await openAdminSocket({ ...deps, data, logIn, keysIn, issuer, erasures, versions, backedUp: lastBackup.made }, stack);
   const queries = queryApi({
     ...deps,
     search,
@@ -89,7 +93,11 @@ export const serveEmbedded = async (
   sockets.attach(server.server);
   const services = [stores, commands, queries, sockets, { metrics }].flatMap((service) => service.metrics);
   serveMetrics(server, [...services, buildInfo, lastBackupAt(lastBackup)], configuration.internalToken);
-  const readiness = () => ({ ...commands.ready().checks, sockets: sockets.notReady() ?? 'ok' });
+  const readiness = () => ({
+    ...commands.ready().checks,
+    log: stores.eventLog.away() ?? 'ok',
+    sockets: sockets.notReady() ?? 'ok',
+  });
   const servers = () => ({ ...state(), ...cassandra.state(), ...searchState() });
   serveHealth(server, readiness, { readModels: queries.checks, servers });
 

@@ -21,6 +21,7 @@ test('O8: nothing set is a server on loopback with its data in ./data', () => {
     host: '127.0.0.1',
     port: 8080,
     data: './data',
+    log: { in: 'sqlite', directory: './data' },
     accounts: { in: 'sqlite', directory: './data' },
     snapshots: { in: 'sqlite', directory: './data' },
     inbox: './data/views',
@@ -146,4 +147,29 @@ test('what is printed can be read again, but for the secret', () => {
   expect(printed).not.toContain(secret);
   expect(printed).toContain('PARLEY_TOKEN_SECRET=(set)');
   expect(printed).toContain('PARLEY_ALLOWED_ORIGINS=https://a.example,http://b.example:81');
+});
+
+test('the log may be on an EventStoreDB, and its password is not printed', () => {
+  expect(valid({ PARLEY_EVENT_LOG: 'sqlite:/logs' }).log).toEqual({ in: 'sqlite', directory: '/logs' });
+  for (const url of [
+    'esdb://127.0.0.1:2113?tls=false',
+    'esdb://admin:changeit@one.example:2113,two.example:2113?tls=true&tlsCAFile=/run/ca.crt',
+    'esdb+discover://admin:changeit@cluster.example?nodePreference=leader',
+  ]) {
+    expect(valid({ PARLEY_EVENT_LOG: url }).log).toEqual({ in: 'eventstoredb', url });
+    expect(valid({ PARLEY_EVENT_LOG_FILE: '/run/log' }, () => `${url}\n`).log).toEqual({ in: 'eventstoredb', url });
+    const read = readConfiguration({ PARLEY_EVENT_LOG: url }, noFiles);
+    expect(read.ok && printSettings(read.settings)).not.toContain('changeit');
+  }
+  for (const url of [
+    'esdb://',
+    'kafka://one.example',
+    'esdb://one.example?throwOnAppendFailure=false',
+    'esdb://one.example?keepAliveInterval=-1',
+    'esdb://u:secret@one.example/path',
+  ]) {
+    const problems = problemsOf({ PARLEY_EVENT_LOG: url });
+    expect(problems).toEqual([expect.stringMatching(/^PARLEY_EVENT_LOG: must be sqlite:/)]);
+    expect(problems.join()).not.toContain('secret');
+  }
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { firstIssue } from './parse.ts';
+import { logPlace, logUrl, type LogPlace } from './log-place.ts';
 import { searchPlace, searchUrl, type SearchPlace } from './search-place.ts';
 import { storePlace, storeUrl, type StorePlace } from './store-place.ts';
 import { defaultLimits, type AdmissionLimits, type Limits } from './limits.ts';
@@ -39,7 +40,9 @@ const settings = {
   /** 0: the system picks one; the address is printed. */
   PARLEY_PORT: integer(0, 65_535).default(8080),
   PARLEY_DATA: z.string().default('./data'),
-  /** Where keys are kept; beside the log, unless set. */
+  /** Where the event log is; with the data, unless set. */
+  PARLEY_EVENT_LOG: logUrl.optional(),
+  /** Where keys are kept; with the data, unless set. */
   PARLEY_ACCOUNTS: storeUrl.optional(),
   /** Where the read models are; beside the data, unless set. */
   PARLEY_INBOX: sqliteDirectory.optional(),
@@ -94,7 +97,7 @@ const secrets: ReadonlySet<string> = new Set<SettingName>(['PARLEY_TOKEN_SECRET'
 /** Also taken from the file that `<name>_FILE` names. */
 const fromFiles: ReadonlySet<string> = new Set<string>([
   ...secrets,
-  ...(['PARLEY_ACCOUNTS', 'PARLEY_BUS', 'PARLEY_SEARCH'] satisfies SettingName[]),
+  ...(['PARLEY_EVENT_LOG', 'PARLEY_ACCOUNTS', 'PARLEY_BUS', 'PARLEY_SEARCH'] satisfies SettingName[]),
 ]);
 const file = '_FILE';
 
@@ -105,6 +108,7 @@ export interface Configuration {
   readonly host: string;
   readonly port: number;
   readonly data: string;
+  readonly log: LogPlace;
   readonly accounts: StorePlace;
   /** On the cluster of the inbox, or beside the data. */
   readonly snapshots: StorePlace;
@@ -211,6 +215,10 @@ const configurationOf = (from: Settings): Configuration => ({
   host: from.PARLEY_HOST,
   port: from.PARLEY_PORT,
   data: from.PARLEY_DATA,
+  log:
+    from.PARLEY_EVENT_LOG === undefined
+      ? { in: 'sqlite', directory: from.PARLEY_DATA }
+      : logPlace.parse(from.PARLEY_EVENT_LOG),
   accounts: placeOf(from.PARLEY_ACCOUNTS, from),
   snapshots: snapshotsOf(from),
   inbox: viewsIn(from.PARLEY_INBOX, from),

@@ -17,6 +17,8 @@ test('O2: the names and labels of the metrics are for ever', () => {
     'parley_rate_limited_total scope',
     'parley_authz_denied_total door code',
     'parley_append_fsync_seconds',
+    'parley_log_connected',
+    'parley_log_resubscribed_total why',
     'parley_append_conflicts_total',
     'parley_projection_lag_events model',
     'parley_projection_lag_seconds model',

@@ -49,6 +49,12 @@ export const metrics = {
     labels: [],
     help: 'From handing a group of appends to the thread that writes to its being on disk.',
   },
+  parley_log_connected: { type: 'gauge', labels: [], help: '1 while the server of the event log is reached, else 0.' },
+  parley_log_resubscribed_total: {
+    type: 'counter',
+    labels: ['why'],
+    help: 'Subscriptions to the event log that ended and were begun again; those that were too slow are routine.',
+  },
   parley_append_conflicts_total: {
     type: 'counter',
     labels: [],
