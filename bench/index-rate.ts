@@ -12,7 +12,7 @@ import type { BenchOptions } from './options.ts';
 import { textOf200 } from './words.ts';
 
 const chats = 200;
-const batchEvents = 2_000;
+const batchEvents = 4_000;
 const bulkDocuments = 1_000;
 
 /** Chats of two who write 200 characters in turn, as the follow loop gives them. */

@@ -1,5 +1,6 @@
-import type { EventLog } from '../event-log/event-log.ts';
+import type { EventLog, TailBatch } from '../event-log/event-log.ts';
 import type { StreamKind } from '../schemas/streams.ts';
+import { gather } from './gather.ts';
 import type { AppliedPosition, ReadModelWriter } from './read-model.ts';
 
 export interface ApplyUpTo {
@@ -16,8 +17,11 @@ export const applyUpTo = async (
 ): Promise<AppliedPosition | undefined> => {
   let applied = (await writer.position())?.applied;
   const tail = eventLog.tail({ from: applied?.place ?? 0, streamKinds, signal });
+  let held: TailBatch | undefined;
   while ((applied?.place ?? 0) < place) {
-    const { log, through, throughPlace, events } = await tail.pull();
+    const gathered = await gather(tail, held ?? (await tail.pull()), () => Promise.resolve(false));
+    held = gathered.held;
+    const { log, through, throughPlace, events } = gathered.batch;
     const upTo = Math.min(throughPlace, place);
     const n = through.n - (throughPlace - upTo);
     const due = events.filter(({ position }) => position.n <= n);

@@ -146,6 +146,18 @@ describe('the follow loop', () => {
   const never = Infinity;
   const soon = (): number => clock.monotonic() + 20_000;
 
+  test('far behind, it is given thousands of events at once', async () => {
+    const chat = await startChat();
+    const pages = Array.from({ length: 12 }, () => Array.from({ length: 400 }, () => chat.message()));
+    let revision = 0;
+    for (const page of pages) revision = await appendAll(logs.log, chat.stream, page, revision);
+    await logs.reopen({ events: 16, bytes: 1_048_576 });
+    const head = logs.log.locate(logs.log.head());
+    expect(await start().waitFor(head.where === 'known' ? head.place : NaN, soon())).toBe(true);
+    expect(writer.batches).toHaveLength(2);
+    expect(writer.applied.map((event) => event.revision)).toEqual(Array.from({ length: 4_801 }, (_, index) => index));
+  });
+
   test('applies every event once, in order, live and after a restart from the stored position', async () => {
     const chat = await startChat();
     chat.message();

@@ -1,7 +1,8 @@
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
-import type { EventLog, Tail, TailBatch } from '../event-log/event-log.ts';
+import type { EventLog, TailBatch } from '../event-log/event-log.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { StreamKind, StreamName } from '../schemas/streams.ts';
+import { gather } from './gather.ts';
 import type { Progress } from './progress.ts';
 import type { AppliedPosition, FollowedBatch, ReadModelWriter } from './read-model.ts';
 import { proofOf } from './position-proof.ts';
@@ -25,8 +26,6 @@ export interface Follower extends Progress {
   close(): Promise<void>;
 }
 
-/** A busy conversation's row is written once a batch, so a batch holds what comes within the moment below. */
-const batchEvents = 2_000;
 /** How long events wait for others to share their transaction, unless somebody waits for them. */
 const gatherMs = 100;
 const firstPauseMs = 100;
@@ -37,7 +36,7 @@ const refoldPage = 1_000;
 
 /**
  * Keeps one read model up with the log: pull, apply, one batch at a time, so that a slow store slows reading and costs no
- * memory. After any error it goes on from the position in the store, which is never ahead of the rows.
+ * memory. After any error it goes on from the position in the store up to which the rows are safe.
  */
 export const follow = (deps: FollowDeps): Follower => {
   const { eventLog, writer, streamKinds, clock, warn } = deps;
@@ -47,23 +46,12 @@ export const follow = (deps: FollowDeps): Follower => {
   const progress = progressOf(eventLog, clock);
   const retries: { readonly stream: StreamName; readonly done: PromiseWithResolvers<undefined> }[] = [];
 
-  /** Joins what comes within a moment. What lies in the next epoch's log comes back beside it, for a later batch. */
-  const gather = async (tail: Tail, first: TailBatch): Promise<readonly [TailBatch, TailBatch | undefined]> => {
-    const events = [...first.events];
-    let last = first;
-    const until = clock.monotonic() + gatherMs;
-    while (events.length > 0 && events.length < batchEvents) {
-      const more = tail.pullNow();
-      if (more !== undefined) {
-        if (more.log !== last.log) return [{ ...last, events }, more];
-        events.push(...more.events);
-        last = more;
-        continue;
-      }
+  /** Resolves to true once more of the moment has passed, to false when it is over or somebody waits. */
+  const calmUntil = (until: number): (() => Promise<boolean>) => {
+    return async () => {
       const left = until - clock.monotonic();
-      if (left <= 0 || isStopping() || !(await progress.calm(left))) break;
-    }
-    return [{ ...last, events }, undefined];
+      return left > 0 && !isStopping() && (await progress.calm(left));
+    };
   };
 
   const apply = async (batch: TailBatch, before: AppliedPosition | undefined): Promise<AppliedPosition> => {
@@ -119,8 +107,10 @@ export const follow = (deps: FollowDeps): Follower => {
     const tail = eventLog.tail({ from: stored?.place ?? 0, streamKinds, signal: stopping.signal });
     for (;;) {
       await serveRetries(applied);
-      const [batch, next] = await gather(tail, held ?? (await tail.pull()));
-      held = next;
+      const first = held ?? (await tail.pull());
+      const gathered = await gather(tail, first, calmUntil(clock.monotonic() + gatherMs));
+      held = gathered.held;
+      const { batch } = gathered;
       if (batch.throughPlace > (applied?.place ?? -1)) applied = await apply(batch, applied);
     }
   };
@@ -143,10 +133,11 @@ export const follow = (deps: FollowDeps): Follower => {
         const proof = await proofOf(eventLog, stored?.applied, stopping.signal);
         if (proof === 'holds') {
           aheadSince = undefined;
-          progress.reached(stored?.applied, undefined, []);
+          // Rows after it may be lost, so nobody is told that they are there before they are written again.
+          progress.reached(stored?.safe, undefined, []);
           if (!started) await retryParked(stored?.applied);
           started = true;
-          await followFrom(stored?.applied);
+          await followFrom(stored?.safe);
         }
         aheadSince ??= clock.monotonic();
         if (proof === 'differs' || clock.monotonic() - aheadSince >= aheadMs) {
