@@ -163,6 +163,15 @@ export class TestClient {
     return this.until(() => (this.conversations.get(conversationId)?.has(seq) ?? false) || seq === 0);
   }
 
+  /** Nothing is missing from its first message on: its own come with their answers, perhaps before those of others. */
+  hasAllUpTo(conversationId: string, seq: number): Promise<void> {
+    return this.until(() => {
+      const held = this.conversations.get(conversationId);
+      const first = Math.min(...(held?.keys() ?? [Infinity]));
+      return held !== undefined && held.has(seq) && held.size === seq - first + 1;
+    });
+  }
+
   get unanswered(): number {
     return this.waiting.size;
   }

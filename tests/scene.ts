@@ -1,4 +1,5 @@
 import { expect, onTestFinished } from 'vitest';
+import type { LogPlace } from '../schemas/log-place.ts';
 import { check } from './checker.ts';
 import { TestClient } from './client.ts';
 import { readLog } from './read-log.ts';
@@ -14,6 +15,8 @@ export interface Talk {
 
 export interface SceneOptions extends ServerOptions {
   readonly tokenHours?: number;
+  /** Where the log is, when it is not with the data. */
+  readonly log?: Extract<LogPlace, { in: 'eventstoredb' }>;
   /** Ids name a time; a test that moves the server's clock moves the clients' along. */
   readonly now?: () => number;
 }
@@ -50,7 +53,7 @@ export class Scene {
   static async open(options: SceneOptions = {}): Promise<Scene> {
     const folder = await temporaryFolder('scene');
     onTestFinished(() => folder.stop());
-    const env = { ...settings, ...options.env };
+    const env = { ...settings, ...(options.log && { PARLEY_EVENT_LOG: options.log.url }), ...options.env };
     const all = { ...options, env, data: options.data ?? folder.path };
     const scene = new Scene(await ServerProcess.start(all), all);
     // Before the folder goes: the last hook runs first.
@@ -113,7 +116,7 @@ export class Scene {
         const outcome = await members[0]?.text(id, 'the end');
         const seq = outcome?.ok === true ? (outcome.answer.seq ?? 0) : 0;
         expect(seq).toBeGreaterThan(0);
-        await Promise.all(members.map((member) => member.hasUpTo(id, seq)));
+        await Promise.all([members[0]?.hasAllUpTo(id, seq), ...members.map((member) => member.hasUpTo(id, seq))]);
       }),
     );
   }
@@ -122,7 +125,7 @@ export class Scene {
   async violations({ settled = true } = {}): Promise<string[]> {
     const users = settled ? this.talks.flatMap(({ members }) => members.map(({ userId }) => userId)) : [];
     await this.abandon('SIGTERM');
-    const log = await readLog(this.data);
+    const log = await readLog(this.data, this.options.log);
     return check(this.recorder.history, log, { settled: new Set(users) }).map(
       ({ promise, says }) => `${promise}: ${says}`,
     );
