@@ -19,8 +19,9 @@ import type { ChangeView, ChatView } from '../schemas/views.ts';
  * A `place` is the integer that rises along the line of logs (`EventLog.locate`). One event has one place, so no two
  * conversations share the place of their last change.
  *
- * Every query answers from one state of the store, and rejects when the store cannot be reached. Limits are clamped, not
- * refused (`clampLimit`). `incomplete` says that a stream of the answer is parked: it waits for an event that could not
+ * Every query rejects when the store cannot be reached, and answers from one state of it where the store has such a thing.
+ * Where it has none, parts of a batch that is being written may show already; what is said to lie up to a place is whole up
+ * to there, and of a chat no seq shows before its message. Limits are clamped, not refused (`clampLimit`). `incomplete` says that a stream of the answer is parked: it waits for an event that could not
  * be projected, so the answer is older than the position says.
  */
 export interface Inbox {
@@ -85,7 +86,7 @@ export interface Inbox {
    */
   presence(user: UserId, of: readonly UserId[], mostMembers: number): Promise<readonly Presence[]>;
 
-  /** For the sweep of presence alone: who is online as the log says, in the order of the ids, after one. A page. */
+  /** For the sweep of presence alone: who is online as the log says, in an order of the store's own, after one. A page. */
   onlineAfter(user: UserId | null, limit: number): Promise<readonly UserId[]>;
 
   /**

@@ -49,8 +49,12 @@ export const unfinishedRefold = (stream: StreamName): ParkedStream => ({
  * in batches of any size, repeated from any earlier position, give the same rows.
  */
 export interface ReadModelWriter {
-  /** Where the rows stand; undefined: nothing was ever applied. `applied` answers reads, `safe` proves absence: in SQLite they are one. */
-  position(): Promise<{ readonly applied: AppliedPosition; readonly safe: AppliedPosition } | undefined>;
+  /**
+   * Where the rows stand; undefined: nothing was ever applied. `applied` answers reads. `safe` proves absence, and whoever
+   * follows begins there, for a store may forget what it acknowledged of late; undefined: nothing is safe yet. Where a
+   * store forgets nothing they are one. Asked after anything went wrong.
+   */
+  position(): Promise<{ readonly applied: AppliedPosition; readonly safe: AppliedPosition | undefined } | undefined>;
   /**
    * Applies a batch: rows and position together, or the position after the rows at the same consistency; never ahead.
    * An event that cannot be projected parks its stream and the rest goes on.

@@ -43,7 +43,8 @@ export const ownKeyspace = async (server: string, parts: readonly CassandraTable
       for (const name of names) await client.execute(`TRUNCATE ${name}`, [], { prepare: false });
     },
     async [Symbol.asyncDispose]() {
-      await client.execute(`DROP KEYSPACE ${keyspace}`, [], { prepare: false });
+      // Of many tables it takes longer than any answer to a question.
+      await client.execute(`DROP KEYSPACE ${keyspace}`, [], { prepare: false, readTimeout: 60_000 });
       await connection.close();
     },
   };
