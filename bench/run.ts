@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import type { BenchOptions } from './options.ts';
 
 const benches: Readonly<Record<string, (options: BenchOptions) => Promise<object>>> = {
+  appends: async (options) => (await import('./appends.ts')).benchAppends(options),
   ceiling: async (options) => (await import('./ceiling.ts')).benchCeiling(options),
   chat: async (options) => (await import('./chat.ts')).benchChat(options),
   cold: async (options) => (await import('./cold.ts')).benchCold(options),
