@@ -17,7 +17,7 @@ interface Wanted {
 }
 
 /** Which setting needs which tables, each adapter's from beside it. */
-const wanted = async ({ accounts, snapshots }: Configuration): Promise<readonly Wanted[]> => {
+const wanted = async ({ accounts, inbox, snapshots }: Configuration): Promise<readonly Wanted[]> => {
   const found: Wanted[] = [];
   if (accounts.in === 'cassandra') {
     const { accountsTables } = await import('../command-side/cassandra-accounts-tables.ts');
@@ -26,6 +26,10 @@ const wanted = async ({ accounts, snapshots }: Configuration): Promise<readonly 
   if (snapshots.in === 'cassandra') {
     const { snapshotTables } = await import('../command-side/cassandra-snapshot-store.ts');
     found.push({ setting: 'PARLEY_INBOX', cluster: snapshots.cluster, tables: [snapshotTables] });
+  }
+  if (inbox.in === 'cassandra') {
+    const { inboxCassandraTables } = await import('../projections/cassandra-inbox-schema.ts');
+    found.push({ setting: 'PARLEY_INBOX', cluster: inbox.cluster, tables: [inboxCassandraTables] });
   }
   return found;
 };

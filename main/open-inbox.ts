@@ -1,7 +1,12 @@
 import type { Inbox } from '../projections/inbox.ts';
 import type { Progress } from '../projections/progress.ts';
 import { inboxKinds } from '../projections/project-inbox.ts';
-import { openVersions, type VersionsDeps, type VersionsOperated } from './read-model-versions.ts';
+import type { ClusterUrl } from '../schemas/cluster-url.ts';
+import type { StorePlace } from '../schemas/store-place.ts';
+import { lateVersions } from './late-versions.ts';
+import { ConfigurationUnusable } from './load-configuration.ts';
+import type { CassandraClusters } from './open-cassandra.ts';
+import { openVersions, type Versions, type VersionsDeps, type VersionsOperated } from './read-model-versions.ts';
 import { versionFiles } from './version-files.ts';
 
 export interface FollowingInbox {
@@ -11,43 +16,84 @@ export interface FollowingInbox {
   readonly inboxVersions: VersionsOperated;
 }
 
-const inboxVersion = 5;
+export interface InboxDeps extends VersionsDeps {
+  readonly cassandra: CassandraClusters;
+}
 
-/** The inbox in files of its own in a directory, kept up with the log until `stack` is unwound. */
+/** Rises whenever the same log gives other rows: then it is built anew. */
+const versionOf = { sqlite: 5, cassandra: 1 } as const;
+
+/** The inbox, kept up with the log until `stack` is unwound. */
 export const openInbox = async (
+  place: StorePlace,
+  deps: InboxDeps,
+  stack: AsyncDisposableStack,
+): Promise<FollowingInbox> => {
+  const versions =
+    place.in === 'sqlite'
+      ? await openInFiles(place.directory, deps, stack)
+      : await openOnCassandra(place.cluster, deps, stack);
+  return { inbox: liveInbox(() => versions.asked()), follower: versions.progress, inboxVersions: versions };
+};
+
+/** In files of its own in a directory. */
+const openInFiles = async (
   directory: string,
   deps: VersionsDeps,
   stack: AsyncDisposableStack,
-): Promise<FollowingInbox> => {
+): Promise<Versions<Inbox>> => {
   const { openSqliteInbox, openSqliteInboxWriter } = await import('../projections/sqlite-inbox.ts');
   const store = versionFiles({
     ...deps,
     name: 'inbox',
-    version: inboxVersion,
+    version: versionOf.sqlite,
     directory,
     openWriter: openSqliteInboxWriter,
     openAsked: openSqliteInbox,
   });
-  const versions = await openVersions({ name: 'inbox', streamKinds: inboxKinds, store }, deps, stack);
-  return { inbox: liveInbox(() => versions.asked()), follower: versions.progress, inboxVersions: versions };
+  return openVersions({ name: 'inbox', streamKinds: inboxKinds, store }, deps, stack);
 };
 
+/** Over tables that `parley migrate` has made. */
+const openOnCassandra = async (
+  cluster: ClusterUrl,
+  deps: InboxDeps,
+  stack: AsyncDisposableStack,
+): Promise<Versions<Inbox>> => {
+  const [{ inboxCassandraTables: tables }, { inboxVersions }, { CassandraUnusable }] = await Promise.all([
+    import('../projections/cassandra-inbox-schema.ts'),
+    import('../projections/cassandra-inbox-versions.ts'),
+    import('../command-side/cassandra-connection.ts'),
+  ]);
+  const setting = 'PARLEY_INBOX';
+  const connection = await deps.cassandra.on({ setting, cluster, tables }, (found) => Promise.resolve(found));
+  const store = inboxVersions({ ...deps, connection, version: versionOf.cassandra });
+  const hopeless = (error: unknown): Error | undefined =>
+    error instanceof CassandraUnusable ? new ConfigurationUnusable(`${setting}: ${error.message}`) : undefined;
+  return lateVersions(
+    (own) => openVersions({ name: 'inbox', streamKinds: inboxKinds, store }, deps, own),
+    { ...deps, name: 'inbox', hopeless },
+    stack,
+  );
+};
+
+/** While none is open, what is asked rejects. */
 const liveInbox = (live: () => Inbox): Inbox => ({
-  chats: (...asked) => live().chats(...asked),
-  chat: (...asked) => live().chat(...asked),
-  totalUnread: (...asked) => live().totalUnread(...asked),
-  messages: (...asked) => live().messages(...asked),
-  message: (...asked) => live().message(...asked),
-  members: (...asked) => live().members(...asked),
-  changesAfter: (...asked) => live().changesAfter(...asked),
-  chatsAfter: (...asked) => live().chatsAfter(...asked),
-  changesOf: (...asked) => live().changesOf(...asked),
-  missedAfter: (...asked) => live().missedAfter(...asked),
-  profiles: (...asked) => live().profiles(...asked),
-  blocks: (...asked) => live().blocks(...asked),
-  presence: (...asked) => live().presence(...asked),
-  onlineAfter: (...asked) => live().onlineAfter(...asked),
-  findCommand: (...asked) => live().findCommand(...asked),
+  chats: async (...asked) => live().chats(...asked),
+  chat: async (...asked) => live().chat(...asked),
+  totalUnread: async (...asked) => live().totalUnread(...asked),
+  messages: async (...asked) => live().messages(...asked),
+  message: async (...asked) => live().message(...asked),
+  members: async (...asked) => live().members(...asked),
+  changesAfter: async (...asked) => live().changesAfter(...asked),
+  chatsAfter: async (...asked) => live().chatsAfter(...asked),
+  changesOf: async (...asked) => live().changesOf(...asked),
+  missedAfter: async (...asked) => live().missedAfter(...asked),
+  profiles: async (...asked) => live().profiles(...asked),
+  blocks: async (...asked) => live().blocks(...asked),
+  presence: async (...asked) => live().presence(...asked),
+  onlineAfter: async (...asked) => live().onlineAfter(...asked),
+  findCommand: async (...asked) => live().findCommand(...asked),
   // The versions close what they opened.
   close: () => Promise.resolve(),
 });

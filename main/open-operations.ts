@@ -24,7 +24,7 @@ export const openOperations = async (
   const stores = await openStores(configuration, { clock, randomBytes, warn, cassandra, starting }, stack);
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
   const deps = { ...stores, clock, randomBytes, warn };
-  const { inboxVersions } = await openInbox(inbox, deps, stack);
+  const { inboxVersions } = await openInbox(inbox, { ...deps, cassandra }, stack);
   const { searchVersions } = await openSearch(search, deps, stack);
   const versions = { inbox: inboxVersions, search: searchVersions };
   return {

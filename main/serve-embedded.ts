@@ -51,7 +51,7 @@ export const serveEmbedded = async (
     stack,
   );
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
-  const views = await openInbox(configuration.inbox, { ...stores, clock, randomBytes, warn }, stack);
+  const views = await openInbox(configuration.inbox, { ...stores, clock, randomBytes, warn, cassandra }, stack);
   const deps = { ...stores, ...views, clock, randomBytes, limits, report, warn };
   const commands = commandSide({ ...deps, issuer: tokenIssuer(configuration) });
   stack.defer(() => commands.close());

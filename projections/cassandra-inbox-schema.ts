@@ -98,9 +98,8 @@ export const inboxCassandraTables: CassandraTables = {
   part: 'inbox',
   steps: [
     [
-      // Which version lies in a set. `state`: 'used', or 'emptied' from when it is to be empty until it is.
-      'CREATE TABLE IF NOT EXISTS inbox_sets (tables text PRIMARY KEY, version text, state text)',
-      'CREATE TABLE IF NOT EXISTS inbox_live (one int PRIMARY KEY, version text, since bigint)',
+      // Which version lies in which set, and which one is asked.
+      'CREATE TABLE IF NOT EXISTS inbox_catalogue (one int PRIMARY KEY, value text)',
       ...tableSets.flatMap(create),
     ],
   ],

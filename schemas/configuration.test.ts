@@ -24,7 +24,7 @@ test('O8: nothing set is a server on loopback with its data in ./data', () => {
     log: { in: 'sqlite', directory: './data' },
     accounts: { in: 'sqlite', directory: './data' },
     snapshots: { in: 'sqlite', directory: './data' },
-    inbox: './data/views',
+    inbox: { in: 'sqlite', directory: './data/views' },
     search: { in: 'sqlite', directory: './data/views' },
     bus: 'memory:',
     tokens: { issuer: 'parley', secret: undefined, jwks: undefined },
@@ -60,7 +60,10 @@ test('O8: all that is wrong is said at once, each by its name', () => {
 
 test('read models lie beside the data or in a directory of their own', () => {
   const { inbox, search } = valid({ PARLEY_DATA: '/srv/data', PARLEY_SEARCH: 'sqlite:/mnt/fast' });
-  expect({ inbox, search }).toEqual({ inbox: '/srv/data/views', search: { in: 'sqlite', directory: '/mnt/fast' } });
+  expect({ inbox, search }).toEqual({
+    inbox: { in: 'sqlite', directory: '/srv/data/views' },
+    search: { in: 'sqlite', directory: '/mnt/fast' },
+  });
 });
 
 test('accounts lie beside the data, in a directory or on a cluster, whose password may come from a file and is not printed', () => {
@@ -87,6 +90,18 @@ test('accounts lie beside the data, in a directory or on a cluster, whose passwo
       expect.stringMatching(/^PARLEY_ACCOUNTS: must be sqlite:/),
     ]);
   }
+});
+
+test('the inbox is in a directory or on a cluster, and snapshots go there with it, but into no directory', () => {
+  const url = 'cassandra://ann:secret@one.example/parley?dc=dc1';
+  const { inbox, snapshots } = valid({ PARLEY_INBOX_FILE: '/run/inbox' }, () => `${url}\n`);
+  expect(inbox).toMatchObject({ in: 'cassandra', cluster: { hosts: ['one.example'], keyspace: 'parley' } });
+  expect(snapshots).toEqual(inbox);
+  const read = readConfiguration({ PARLEY_INBOX: url }, noFiles);
+  expect(read.ok && printSettings(read.settings)).toContain('PARLEY_INBOX=cassandra://(set)@one.example/parley?dc=dc1');
+  const files = valid({ PARLEY_DATA: '/srv', PARLEY_INBOX: 'sqlite:/mnt/fast' });
+  expect(files.inbox).toEqual({ in: 'sqlite', directory: '/mnt/fast' });
+  expect(files.snapshots).toEqual({ in: 'sqlite', directory: '/srv' });
 });
 
 test('search is in a directory or on an Elasticsearch, whose password may come from a file and is not printed', () => {

@@ -16,9 +16,6 @@ const origin = z
   .string()
   .regex(/^https?:\/\/[^/?#\s]+$/, 'must be origins such as https://chat.example, with commas between');
 
-const sqlite = 'sqlite:';
-const sqliteDirectory = z.string().regex(/^sqlite:[^?#]+$/, 'must be sqlite:DIRECTORY');
-
 const memory = 'memory:';
 /** Nothing behind the database: what a client library would read there is not the operator's to set. */
 const bus = z
@@ -45,7 +42,7 @@ const settings = {
   /** Where keys are kept; with the data, unless set. */
   PARLEY_ACCOUNTS: storeUrl.optional(),
   /** Where the read models are; beside the data, unless set. */
-  PARLEY_INBOX: sqliteDirectory.optional(),
+  PARLEY_INBOX: storeUrl.optional(),
   PARLEY_SEARCH: searchUrl.optional(),
   /** Where presence is kept, and over which processes tell each other what to deliver. */
   PARLEY_BUS: bus.default(memory),
@@ -97,7 +94,7 @@ const secrets: ReadonlySet<string> = new Set<SettingName>(['PARLEY_TOKEN_SECRET'
 /** Also taken from the file that `<name>_FILE` names. */
 const fromFiles: ReadonlySet<string> = new Set<string>([
   ...secrets,
-  ...(['PARLEY_EVENT_LOG', 'PARLEY_ACCOUNTS', 'PARLEY_BUS', 'PARLEY_SEARCH'] satisfies SettingName[]),
+  ...(['PARLEY_EVENT_LOG', 'PARLEY_ACCOUNTS', 'PARLEY_BUS', 'PARLEY_INBOX', 'PARLEY_SEARCH'] satisfies SettingName[]),
 ]);
 const file = '_FILE';
 
@@ -112,8 +109,8 @@ export interface Configuration {
   readonly accounts: StorePlace;
   /** On the cluster of the inbox, or beside the data. */
   readonly snapshots: StorePlace;
-  /** A directory of read models, with all versions of them. */
-  readonly inbox: string;
+  /** In a directory of read models, with all versions of them, or on a cluster. */
+  readonly inbox: StorePlace;
   readonly search: SearchPlace;
   /** `memory:`, or the URL of a Redis. */
   readonly bus: string;
@@ -193,13 +190,10 @@ const contradictions = (given: Partial<Record<SettingName, string>>): readonly s
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$/.test(host);
 
-const viewsIn = (url: string | undefined, { PARLEY_DATA: data }: Settings): string =>
-  url?.slice(sqlite.length) ?? `${data}/views`;
+const viewsIn = ({ PARLEY_DATA: data }: Settings) => ({ in: 'sqlite', directory: `${data}/views` }) as const;
 
 const searchIn = (from: Settings): SearchPlace =>
-  from.PARLEY_SEARCH === undefined
-    ? { in: 'sqlite', directory: viewsIn(undefined, from) }
-    : searchPlace.parse(from.PARLEY_SEARCH);
+  from.PARLEY_SEARCH === undefined ? viewsIn(from) : searchPlace.parse(from.PARLEY_SEARCH);
 
 /** Files beside the data, unless it was set. */
 const placeOf = (url: string | undefined, { PARLEY_DATA: directory }: Settings): StorePlace =>
@@ -221,7 +215,7 @@ const configurationOf = (from: Settings): Configuration => ({
       : logPlace.parse(from.PARLEY_EVENT_LOG),
   accounts: placeOf(from.PARLEY_ACCOUNTS, from),
   snapshots: snapshotsOf(from),
-  inbox: viewsIn(from.PARLEY_INBOX, from),
+  inbox: from.PARLEY_INBOX === undefined ? viewsIn(from) : storePlace.parse(from.PARLEY_INBOX),
   search: searchIn(from),
   bus: from.PARLEY_BUS,
   tokens: {
