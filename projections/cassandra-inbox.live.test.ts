@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, inject } from 'vitest';
 import { ownKeyspace, type OwnKeyspace } from '../tests/servers/cassandra-keyspace.ts';
 import { mostCopied, openCassandraInbox } from './cassandra-inbox.ts';
-import { inboxCassandraTables, inboxTables, tableIn, tableSets, type TableSet } from './cassandra-inbox-schema.ts';
+import { inboxCassandraTables } from './cassandra-inbox-schema.ts';
+import { TestSets } from './cassandra-inbox-set.fixture.ts';
 import { openCassandraInboxWriter } from './cassandra-inbox-writer.ts';
 import { inboxChatsContract } from './inbox-chats.contract.ts';
 import { inboxHistoryContract } from './inbox-history.contract.ts';
@@ -10,7 +11,7 @@ import { inboxContract } from './inbox.contract.ts';
 import type { NewInboxPlace } from './inbox-under-test.fixture.ts';
 
 let keyspace: OwnKeyspace;
-const free: TableSet[] = [...tableSets];
+const sets = new TestSets(() => keyspace.connection);
 beforeAll(async () => {
   keyspace = await ownKeyspace(inject('cassandra'), [inboxCassandraTables]);
 });
@@ -18,21 +19,15 @@ afterAll(() => keyspace[Symbol.asyncDispose]());
 
 const newPlace =
   (most: number): NewInboxPlace =>
-  async () => {
+  () => {
     const { connection } = keyspace;
-    const set = free.pop();
-    if (set === undefined) throw new Error('no set of tables is free');
+    const set = sets.take();
     const now = () => performance.now();
-    return {
+    return Promise.resolve({
       openWriter: () => openCassandraInboxWriter({ connection, set, mostCopied: most, now, warn: () => undefined }),
       openInbox: () => Promise.resolve(openCassandraInbox(connection, set)),
-      async remove() {
-        for (const table of inboxTables) {
-          await connection.client.execute(`TRUNCATE ${tableIn(set, table)}`, [], { prepare: false });
-        }
-        free.push(set);
-      },
-    };
+      remove: () => sets.giveBack(set),
+    });
   };
 
 inboxContract('cassandra', newPlace(mostCopied));
