@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { auth, Client, errors, policies, types } from 'cassandra-driver';
+import { auth, Client, errors, policies, types, type Host } from 'cassandra-driver';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClusterUrl } from '../schemas/cluster-url.ts';
 
@@ -95,6 +95,39 @@ const newClient = ({ hosts, credentials, dataCenter, keyspace }: ClusterUrl, wit
     encoding: { useBigIntAsLong: true, useUndefinedAsUnset: true },
   });
 
+/** What the driver does not tell of in its types. */
+interface WithControl {
+  readonly controlConnection: { _refresh(hosts?: unknown): Promise<void> };
+}
+interface WithPool {
+  shutdown(waitForPending: boolean): Promise<void>;
+}
+
+/** Where all nodes were away, the driver takes each for a new one, and the old one's pool would go on connecting for ever. */
+const closePool = (host: Host): void => {
+  (host as Host & WithPool).shutdown(false).catch(() => undefined);
+};
+
+/**
+ * One search at a time for a connection by which the driver (4.10.0) hears of the cluster. Where all nodes were away it
+ * listens twice to the one it finds, and when that is lost searches twice from then on, and four times after the next: a
+ * day of short outages would fill the memory. A search that is overtaken by another rejects, and ends the process.
+ */
+const searchOnce = (client: Client): Client => {
+  const { controlConnection } = client as unknown as WithControl;
+  const search = controlConnection._refresh.bind(controlConnection);
+  let underWay: Promise<void> | undefined;
+  controlConnection._refresh = (hosts) => {
+    // Called with the nodes that are left to ask, it is a search that goes on.
+    if (hosts !== undefined) return search(hosts);
+    underWay ??= search()
+      .catch(() => undefined)
+      .finally(() => (underWay = undefined));
+    return underWay;
+  };
+  return client;
+};
+
 /**
  * What `attempt` comes to once the cluster answers; until then it is made again and again. Rejects with `CassandraUnusable`
  * when the cluster answers that it will not do.
@@ -123,7 +156,7 @@ export const openCassandra = (
   within: Within = 'its keyspace',
 ): Promise<CassandraConnection> =>
   onceItAnswers(deps, async () => {
-    const client = newClient(cluster, within);
+    const client = searchOnce(newClient(cluster, within));
     try {
       await client.connect();
       checkVersions(client);
@@ -151,6 +184,7 @@ const connected = (client: Client, cluster: ClusterUrl, warn: CassandraWarn): Ca
   };
   client.on('hostDown', look);
   client.on('hostUp', look);
+  client.on('hostRemove', closePool);
   return {
     client,
     cluster,

@@ -17,7 +17,7 @@ export interface OwnCassandra extends LiveServer {
 }
 
 const image = 'cassandra:5.0.9';
-const startMs = 90_000;
+const startMs = 180_000;
 const files = join(import.meta.dirname, 'cassandra');
 const parameters = 'dc=datacenter1&rf=1';
 
