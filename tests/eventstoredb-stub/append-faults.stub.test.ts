@@ -61,7 +61,7 @@ test('"Server Is Not Ready" is an error without a code, and a read says unavaila
 
 test('a stream of appends that is reset says so', async () => {
   await stub.befallNextAppends(['reset-unwritten']);
-  await expect(append(0)).rejects.toThrow('13 INTERNAL: Received RST_STREAM with code 0');
+  await expect(append(0)).rejects.toThrow('13 INTERNAL: Received RST_STREAM with code 2');
 });
 
 test('an append in several messages that is cut in the middle is not written', async () => {
@@ -70,6 +70,19 @@ test('an append in several messages that is cut in the middle is not written', a
   const cut = client.appendToStream('a', messages(1, 5), { expectedRevision: 0n, batchAppendSize: 2 });
   expect(await outcomeOf(cut)).toBe('UnavailableError 14');
   expect(await numbersIn(client, 'a')).toEqual([0]);
+});
+
+test('a stream of appends that has gone deaf answers none of them, and reads go on, until the connection breaks', async () => {
+  await append(0);
+  await stub.befallNextAppends(['deafening']);
+  let settled = 0;
+  const outcomes = [append(1), append(0, 'b')].map((appended) => outcomeOf(appended).finally(() => (settled += 1)));
+  expect(await numbersIn(client, 'a')).toEqual([0]);
+  expect(settled).toBe(0);
+  await stub.cutConnections();
+  expect(await Promise.all(outcomes)).toEqual(Array(2).fill('UnavailableError 14'));
+  expect(await outcomeOf(append(1))).toBe('done');
+  expect(await outcomeOf(numbersIn(client, 'b'))).toBe('StreamNotFoundError');
 });
 
 test('a connection that breaks takes all in flight with it, written or not', async () => {

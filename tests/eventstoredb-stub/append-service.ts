@@ -38,7 +38,8 @@ export const append =
         timeOut: () => callback(new CallError(status.DEADLINE_EXCEEDED, 'Operation timed out')),
         refuseNotReady: () => callback(notReady()),
         cut: () => connections.cut(call.getPeer()),
-        reset: () => connections.reset('Append', call.getPeer()),
+        deafen: () => undefined,
+        reset: () => connections.resetAppends(call.getPeer()),
       });
     });
   };

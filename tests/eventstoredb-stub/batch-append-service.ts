@@ -35,6 +35,7 @@ export const batchAppend =
   ({ log, faults, connections }: Node) =>
   (call: Call): void => {
     const pending = new Map<string, PendingAppend>();
+    let deaf = false;
     const timers = new Set<NodeJS.Timeout>();
     const cut = (): void => connections.cut(call.getPeer());
     const answer = (message: BatchAppendResp): void => {
@@ -49,7 +50,7 @@ export const batchAppend =
     };
 
     call.on('data', (request: BatchAppendReq) => {
-      if (log.closed.aborted) return;
+      if (log.closed.aborted || deaf) return;
       const append = collect(pending, request, () => faults.forAppend());
       if (append?.fault === 'cut-unwritten') cut();
       if (!append || !request.getIsFinal()) return;
@@ -70,7 +71,8 @@ export const batchAppend =
         timeOut: () => answer(timeoutAnswer(append)),
         refuseNotReady: () => answer(notReadyAnswer(append)),
         cut,
-        reset: () => connections.reset('BatchAppend', call.getPeer()),
+        deafen: () => (deaf = true),
+        reset: () => connections.resetAppends(call.getPeer()),
       });
     });
     const giveUp = (): void => timers.forEach((timer) => clearTimeout(timer));

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { constants, type Http2Session, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 
 const streamStarts = 'http2.server.stream.start';
@@ -23,14 +23,15 @@ export class Connections {
     for (const socket of this.sockets) if (peer === undefined || peerOf(socket) === peer) socket.destroy();
   }
 
-  /** Ends streams of a method with RST_STREAM and without a status, as a server that goes down. */
-  reset(method: string, peer?: string): void {
-    for (const [stream, path] of this.paths) {
-      const { socket } = stream.session ?? {};
-      if (path.endsWith(`/${method}`) && socket && (peer === undefined || peerOf(socket) === peer)) {
-        stream.close(constants.NGHTTP2_NO_ERROR);
-      }
-    }
+  /** Ends subscriptions and reads without a status, as a server does that goes down. */
+  resetReads(peer?: string): void {
+    // Closing them would wait until all that was written is gone.
+    for (const stream of this.streams(/\/Read$/, peer)) stream.destroy();
+  }
+
+  /** With another code than reads: at the one of reads the client may leave a stream it writes to dead for ever. */
+  resetAppends(peer: string): void {
+    for (const stream of this.streams(/\/(Batch)?Append$/, peer)) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 
   close(): void {
@@ -38,11 +39,17 @@ export class Connections {
     this.cut();
   }
 
+  private streams(method: RegExp, peer: string | undefined): ServerHttp2Stream[] {
+    return [...this.paths]
+      .filter(([{ session }, path]) => method.test(path) && (peer === undefined || peer === peerOfSession(session)))
+      .map(([stream]) => stream);
+  }
+
   /** Every HTTP/2 server of the process says so here. */
   private readonly started = (message: unknown): void => {
     const { stream, headers } = message as { stream: ServerHttp2Stream; headers: IncomingHttpHeaders };
-    const peer = stream.session?.socket;
-    if (![...this.sockets].some((socket) => peer && peerOf(socket) === peerOf(peer))) return;
+    const peer = peerOfSession(stream.session);
+    if (![...this.sockets].some((socket) => peerOf(socket) === peer)) return;
     this.paths.set(stream, headers[':path'] ?? '');
     stream.once('close', () => this.paths.delete(stream));
   };
@@ -50,3 +57,4 @@ export class Connections {
 
 const peerOf = (socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): string =>
   `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
+const peerOfSession = (session: Http2Session | undefined): string | undefined => session && peerOf(session.socket);

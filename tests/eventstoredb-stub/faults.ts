@@ -7,7 +7,8 @@ import { type Random, seeded } from '../seed.ts';
  * - `unanswered-*`: it never answers.
  * - `cut-*`: the connection breaks. Unwritten, that happens with the first message of the append, so in the middle of one
  *   that comes in several.
- * - `reset-*`: the stream of all appends ends with RST_STREAM, as when a server goes down.
+ * - `reset-*`: the stream of all appends ends with RST_STREAM.
+ * - `deafening`: neither it nor any later append on the same stream of appends is written or answered.
  * - `not-ready`: "Server Is Not Ready". Nothing is written.
  * - `late`: answered after `lateMs`.
  * - `answered-twice`: the second time at once, under the same id.
@@ -22,6 +23,7 @@ export type AppendFault =
   | 'cut-unwritten'
   | 'reset-written'
   | 'reset-unwritten'
+  | 'deafening'
   | 'not-ready'
   | 'late'
   | 'answered-twice'

@@ -53,7 +53,7 @@ export const read =
         connections.cut(call.getPeer());
         break;
       case 'reset':
-        connections.reset('Read', call.getPeer());
+        connections.resetReads(call.getPeer());
         break;
       case 'unanswered':
         break;

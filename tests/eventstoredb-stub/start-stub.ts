@@ -48,7 +48,7 @@ export const startStub = async ({ port: wanted = 0, file, seed = 1 }: StubSettin
       faults.endSubscriptions();
       node?.log.tell();
     },
-    resetSubscriptions: async () => node?.connections.reset('Read'),
+    resetSubscriptions: async () => node?.connections.resetReads(),
     cutConnections: async () => node?.connections.cut(),
     goDown,
     async comeUp(loseNewest) {

@@ -12,6 +12,8 @@ export interface Attempt<Answer> {
   refuseNotReady(): void;
   cut(): void;
   reset(): void;
+  /** To all that comes the same way. */
+  deafen(): void;
 }
 
 /** Settles and answers an append, in the way the fault says. */
@@ -48,6 +50,9 @@ export const undergo = <Answer>(fault: AppendFault | undefined, attempt: Attempt
       return;
     case 'reset-unwritten':
       attempt.reset();
+      return;
+    case 'deafening':
+      attempt.deafen();
       return;
     case 'late':
       attempt.answerLate(attempt.settle());
