@@ -1,5 +1,5 @@
 import type { PresenceCommand } from '../domain/presence.ts';
-import type { EventLog } from '../event-log/event-log.ts';
+import { LogAway, type EventLog } from '../event-log/event-log.ts';
 import {
   commandIdOf,
   isUserCommand,
@@ -129,7 +129,7 @@ export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
         if ('ok' in outcome) answer(outcome);
         else queue(outcome);
       } catch (error) {
-        const isAway = error instanceof AccountsAway;
+        const isAway = error instanceof AccountsAway || error instanceof LogAway;
         answer(
           isAway ? refused(unavailable(error.message)) : faulted(error, 'a command could not be prepared', { lane }),
         );

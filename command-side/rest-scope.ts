@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { LogAway } from '../event-log/event-log.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
 import { uuidV7 } from '../schemas/ids.ts';
 import type { Clock, RandomBytes } from './clock.ts';
@@ -43,6 +44,7 @@ const bearer = (authorization: string | undefined): string => {
 /** What the framework itself refuses, in our words. */
 const rejectionOf = (error: unknown): Rejection | undefined => {
   if (error instanceof Refused) return error.rejection;
+  if (error instanceof LogAway) return reject('unavailable', 'the log cannot be reached; asking again is safe');
   if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
   switch (error.statusCode) {
     case 413:

@@ -25,27 +25,28 @@ export interface Chat {
   readonly message: (text?: string) => NewEvent;
 }
 
+export const messageBy = (by: UserId, seq: number, text = `message ${seq}`): NewEvent => {
+  const commandId = uuidV7(Date.now(), randomBytes(10)) as CommandId;
+  const said: EventOf<'message-sent'> = {
+    type: 'message-sent',
+    commandId,
+    idTimeMax: Date.now(),
+    mac: newId(),
+    by,
+    seq,
+    replyTo: null,
+    content: { type: 'text', text },
+  };
+  return newEvent(said);
+};
+
 /** A conversation of its own with an author whose key exists. */
 export const newChat = (keys: DataKeysInMemory): Chat => {
   const id = newId() as ConversationId;
   const author = newId() as UserId;
   keys.create(`user:${author}`);
   let seq = 0;
-  const message = (text = `message ${seq + 1}`): NewEvent => {
-    seq++;
-    const commandId = uuidV7(Date.now(), randomBytes(10)) as CommandId;
-    const said: EventOf<'message-sent'> = {
-      type: 'message-sent',
-      commandId,
-      idTimeMax: Date.now(),
-      mac: newId(),
-      by: author,
-      seq,
-      replyTo: null,
-      content: { type: 'text', text },
-    };
-    return newEvent(said);
-  };
+  const message = (text = `message ${seq + 1}`): NewEvent => messageBy(author, ++seq, text);
   return { id, stream: conversationStream(id), receipts: receiptsStream(id), author, message };
 };
 

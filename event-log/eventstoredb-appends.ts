@@ -18,7 +18,7 @@ export interface AppendTimes {
 export const usualTimes: AppendTimes = { answerMs: 4_000, serverMs: 3_000, awayMs: 5_000 };
 
 /** Under way at once: more makes each wait longer and gains little. */
-const mostUnderWay = { appends: 512, bytes: 8 * 1_048_576 } as const;
+const mostUnderWay = { appends: 256, bytes: 8 * 1_048_576 } as const;
 
 export interface AppendsOptions {
   readonly url: string;
