@@ -16,7 +16,7 @@ export interface CassandraWanted {
 export interface CassandraClusters {
   /** Opens a store over its tables; who asks for the same cluster gets the same connection. */
   on<Store>(wanted: CassandraWanted, open: (connection: CassandraConnection) => Promise<Store>): Promise<Store>;
-  /** By setting, `ok` or why it does not answer. */
+  /** What each is for, with `ok` or why it does not answer. */
   readonly state: () => Readonly<Record<string, string>>;
 }
 
@@ -52,6 +52,8 @@ export const cassandraClusters = (warn: Warn, starting: StartWait, stack: AsyncD
         throw new ConfigurationUnusable(`${setting}: ${error.message}`, { cause: error });
       }
     },
-    state: () => Object.fromEntries([...away].map(([setting, reason]) => [setting, reason() ?? 'ok'])),
+    state: () => Object.fromEntries([...away].map(([setting, reason]) => [roleOf(setting), reason() ?? 'ok'])),
   };
 };
+
+const roleOf = (setting: SettingName): string => setting.replace('PARLEY_', '').toLowerCase();

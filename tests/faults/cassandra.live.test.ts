@@ -91,7 +91,7 @@ const readinessOf = async ({ port }: ServerProcess): Promise<Readiness> => {
   return { ...((await answer.json()) as Omit<Readiness, 'status'>), status: answer.status };
 };
 const accountsOf = async (server: ServerProcess): Promise<string | undefined> =>
-  (await readinessOf(server)).servers?.['PARLEY_ACCOUNTS'];
+  (await readinessOf(server)).servers?.['accounts'];
 
 const live = async (server: ServerProcess, user: string, stack: AsyncDisposableStack): Promise<WireClient> =>
   stack.use(await WireClient.live(server.port, user));
@@ -178,6 +178,25 @@ const failedStart = async (accounts: string, stack: AsyncDisposableStack) => {
   return { code, said };
 };
 
+test('a user of Cassandra that may do what docs/distributed.md names is enough', async (context) => {
+  const cassandra = cassandraFor(context);
+  const stack = newStack();
+  const [data, keyspace] = [await newFolder(stack), newKeyspace()];
+  await migrated(data, urlOn(cassandra, keyspace));
+  for (const statement of [
+    "CREATE ROLE parley WITH PASSWORD = 'a-long-secret' AND LOGIN = true",
+    `GRANT SELECT ON KEYSPACE ${keyspace} TO parley`,
+    `GRANT MODIFY ON KEYSPACE ${keyspace} TO parley`,
+  ]) {
+    await onCassandra(cassandra, keyspace, statement);
+  }
+  const server = await startOn(data, urlOn(cassandra, keyspace, 'parley:a-long-secret@'), stack);
+  const ann = await live(server, 'ann', stack);
+  await live(server, 'ben', stack);
+  await ann.ask({ type: 'start-direct', with: { name: 'ben' } });
+  expect(server.output.filter((line) => line.includes('is not known'))).toHaveLength(1);
+});
+
 test('O8: credentials, keyspace, tables, data center or a server that will not do end the start with one line and code 2', async (context) => {
   const cassandra = cassandraFor(context);
   const stack = newStack();
@@ -221,7 +240,7 @@ test('O8: credentials, keyspace, tables, data center or a server that will not d
 const onCassandra = async (cassandra: RestartedCassandra, keyspace: string, statement: string): Promise<void> => {
   const connection = await openCassandra(clusterUrl.parse(urlOn(cassandra, keyspace)), cassandraDeps);
   try {
-    await connection.client.execute(statement);
+    await connection.client.execute(statement, [], { prepare: false });
   } finally {
     await connection.close();
   }
