@@ -48,6 +48,8 @@ const settings: estypes.IndicesIndexSettings = {
   sort: { field: ['place'], order: ['desc'] },
   // What was erased leaves the disk also where it is a small part of its segment.
   'merge.policy.expunge_deletes_allowed': 0,
+  // For a copy that was lost it is kept no longer: such a copy is made anew.
+  'soft_deletes.retention_lease.period': '5m',
 };
 
 /** Written to and read by this name alone: an index that is gone is never made anew by what is written to it. */
