@@ -98,6 +98,12 @@ export const timeoutAnswer = (asked: Asked): BatchAppendResp => {
   return refusal(asked, codes.Code.DEADLINE_EXCEEDED, 'Timeout', type, new shared.Timeout().serializeBinary());
 };
 
+export const accessDeniedAnswer = (asked: Asked): BatchAppendResp => {
+  const type = 'event_store.client.AccessDenied';
+  const code = codes.Code.PERMISSION_DENIED;
+  return refusal(asked, code, 'Access Denied', type, new shared.AccessDenied().serializeBinary());
+};
+
 export const notReadyAnswer = (asked: Asked): BatchAppendResp =>
   refusal(
     asked,

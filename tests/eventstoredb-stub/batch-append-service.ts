@@ -3,6 +3,7 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { BatchAppendReq, BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { badRequest, isTooLarge } from './append-rules.ts';
 import {
+  accessDeniedAnswer,
   type Asked,
   badRequestAnswer,
   notReadyAnswer,
@@ -13,6 +14,7 @@ import {
 import type { AppendFault } from './faults.ts';
 import type { Log } from './log.ts';
 import type { Node } from './node.ts';
+import { isAnonymous } from './security.ts';
 import type { ExpectedRevision, ProposedEvent } from './stored-event.ts';
 import { undergo } from './undergo.ts';
 import { expectedRevisionOf, nameOf, parseUuid, proposedEventOf } from './wire.ts';
@@ -32,7 +34,7 @@ const commitTimeoutMs = 2_000;
 type Call = ServerDuplexStream<BatchAppendReq, BatchAppendResp>;
 
 export const batchAppend =
-  ({ log, faults, connections }: Node) =>
+  ({ log, faults, connections, settings }: Node) =>
   (call: Call): void => {
     const pending = new Map<string, PendingAppend>();
     let deaf = false;
@@ -55,6 +57,10 @@ export const batchAppend =
       if (append?.fault === 'cut-unwritten') cut();
       if (!append || !request.getIsFinal()) return;
       pending.delete(append.correlationId);
+      if (settings.security && isAnonymous(call.metadata)) {
+        answer(accessDeniedAnswer(append));
+        return;
+      }
       // Once more, and by then of an append that nobody sent.
       const stranger = timeoutAnswer({ correlationId: randomUUID(), stream: append.stream });
       const refusal = badRequest(append.stream, append.events);

@@ -10,6 +10,10 @@ import {
   eventTypeFilter,
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
+import features from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
+import type { SupportedMethods } from '@eventstore/db-client/generated/serverfeatures_pb.js';
+import shared from '@eventstore/db-client/generated/shared_pb.js';
+import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventsOf, message, messages, numbersIn, openClient, outcomeOf, watch } from './client.fixture.ts';
 import { startStub, type Stub } from './start-stub.ts';
@@ -267,4 +271,18 @@ describe('a stream', () => {
     const [last] = await eventsOf(client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 }));
     expect(last?.event).toMatchObject({ type: '$streamDeleted', streamId: stream, revision: 9223372036854775807n });
   });
+});
+
+test('a server says which version it is, and what it can do', async () => {
+  const old = await startStub({ version: '21.10.0.0' });
+  const asking = new features.ServerFeaturesClient(`127.0.0.1:${old.port}`, credentials.createInsecure());
+  const answer = await new Promise<SupportedMethods.AsObject>((resolve, reject) => {
+    asking.getSupportedMethods(new shared.Empty(), (error, methods) =>
+      error ? reject(error) : resolve(methods.toObject()),
+    );
+  });
+  expect(answer.eventStoreServerVersion).toBe('21.10.0.0');
+  expect(answer.methodsList.map(({ methodName }) => methodName)).toContain('batchappend');
+  asking.close();
+  await old.stop();
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import gossip from '@eventstore/db-client/generated/gossip_grpc_pb.js';
 import features from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import streams from '@eventstore/db-client/generated/streams_grpc_pb.js';
@@ -11,9 +11,10 @@ import { deleteStream, tombstoneStream } from './delete-service.ts';
 import type { Faults } from './faults.ts';
 import { readGossip } from './gossip-service.ts';
 import { Log } from './log.ts';
-import type { Node } from './node.ts';
+import type { Node, NodeSettings } from './node.ts';
 import { plainStatus } from './plain-status.ts';
 import { read } from './read-service.ts';
+import { authentication, serverCredentials } from './security.ts';
 import { getSupportedMethods } from './server-features.ts';
 
 export interface RunningNode extends Node {
@@ -29,11 +30,14 @@ export const runNode = async (
   file: string,
   wantedPort: number,
   faults: Faults,
+  settings: NodeSettings,
   loseNewest = 0,
 ): Promise<RunningNode> => {
   const connections = new Connections();
-  const server = new Server({ 'grpc.max_receive_message_length': maxMessageBytes, interceptors: [plainStatus] });
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const { security } = settings;
+  const interceptors = [plainStatus, ...(security ? [authentication(security)] : [])];
+  const server = new Server({ 'grpc.max_receive_message_length': maxMessageBytes, interceptors });
+  const injector = server.createConnectionInjector(serverCredentials(security));
   const listener = createServer({ noDelay: true }, (socket) => {
     connections.add(socket);
     injector.injectConnection(socket);
@@ -43,7 +47,7 @@ export const runNode = async (
   const { port } = listener.address() as AddressInfo;
 
   const log = new Log(file, loseNewest);
-  const node: Node = { log, faults, connections, port };
+  const node: Node = { log, faults, connections, port, settings };
   server.addService(streams.StreamsService, {
     append: append(node),
     batchAppend: batchAppend(node),

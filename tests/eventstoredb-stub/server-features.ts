@@ -3,9 +3,6 @@ import messages from '@eventstore/db-client/generated/serverfeatures_pb.js';
 import type { SupportedMethods } from '@eventstore/db-client/generated/serverfeatures_pb.js';
 import type { Node } from './node.ts';
 
-/** Whose answers this server gives. */
-const version = '24.2.0.0';
-
 const supported: readonly (readonly [service: string, method: string, ...features: string[]])[] = [
   ['event_store.client.streams.streams', 'append'],
   ['event_store.client.streams.streams', 'batchappend', 'deadline_duration'],
@@ -16,11 +13,11 @@ const supported: readonly (readonly [service: string, method: string, ...feature
 ];
 
 export const getSupportedMethods =
-  ({ faults }: Node) =>
+  ({ faults, settings }: Node) =>
   (_call: unknown, callback: sendUnaryData<SupportedMethods>): void => {
     if (faults.behaviour.mute) return;
     const answer = new messages.SupportedMethods();
-    answer.setEventStoreServerVersion(version);
+    answer.setEventStoreServerVersion(settings.version);
     for (const [service, name, ...features] of supported) {
       const method = new messages.SupportedMethod();
       method.setServiceName(service);

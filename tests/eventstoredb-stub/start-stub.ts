@@ -3,6 +3,7 @@ import { temporaryFolder } from '../server-process.ts';
 import type { Control } from './control.ts';
 import { Faults } from './faults.ts';
 import { type RunningNode, runNode } from './running-node.ts';
+import type { Security } from './security.ts';
 
 export interface StubSettings {
   /** 0: the system picks one. */
@@ -11,10 +12,14 @@ export interface StubSettings {
   readonly file?: string;
   /** Of the faults that come by chance. */
   readonly seed?: number;
+  /** What it says its version is; it behaves the same. */
+  readonly version?: string;
+  /** TLS, and one user with a password. */
+  readonly security?: Security;
 }
 
 export interface Stub extends Control {
-  /** For the client: `esdb://127.0.0.1:PORT?tls=false`. */
+  /** For the client: `esdb://127.0.0.1:PORT?tls=false`; of a server with TLS without its user and its certificate. */
   readonly url: string;
   readonly port: number;
   /** At once, as a crash: connections break. */
@@ -22,11 +27,18 @@ export interface Stub extends Control {
 }
 
 /** A server that speaks EventStoreDB's protocol as 24.2.0 does, and as badly as it is told to. */
-export const startStub = async ({ port: wanted = 0, file, seed = 1 }: StubSettings = {}): Promise<Stub> => {
+export const startStub = async ({
+  port: wanted = 0,
+  file,
+  seed = 1,
+  version = '24.2.0.0',
+  security,
+}: StubSettings = {}): Promise<Stub> => {
   const folder = file === undefined ? await temporaryFolder('eventstoredb') : undefined;
   const path = file ?? join(folder?.path ?? '', 'log.sqlite');
   const faults = new Faults(seed);
-  let node: RunningNode | undefined = await runNode(path, wanted, faults);
+  const settings = { version, security };
+  let node: RunningNode | undefined = await runNode(path, wanted, faults, settings);
   const { port } = node;
 
   const goDown = async (): Promise<void> => {
@@ -53,13 +65,13 @@ export const startStub = async ({ port: wanted = 0, file, seed = 1 }: StubSettin
     goDown,
     async comeUp(loseNewest) {
       await goDown();
-      node = await runNode(path, port, faults, loseNewest);
+      node = await runNode(path, port, faults, settings, loseNewest);
     },
     befallen: async () => ({ ...faults.befallen }),
   };
   return {
     ...control,
-    url: `esdb://127.0.0.1:${port}?tls=false`,
+    url: `esdb://127.0.0.1:${port}?tls=${String(security !== undefined)}`,
     port,
     async stop() {
       await goDown();
