@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import streams from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -180,6 +182,35 @@ test('a server that is away for long refuses appends and reads with its reason, 
   await expect.poll(() => its.log.away()).toBeUndefined();
   await say(chat, 2, 0);
   await heardAll();
+});
+
+/** Without a timer, for timers are counted. */
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await nextTurn();
+};
+
+test('after a hundred lost subscriptions and connections there are no more descriptors and timers than before', async () => {
+  const chat = its.newChat();
+  const held = (): string => {
+    const resources = process.getActiveResourcesInfo();
+    const timers = resources.filter((kind) => kind === 'Timeout').length;
+    return `${readdirSync('/proc/self/fd').length} descriptors, ${timers} timers`;
+  };
+  await say(chat, 1);
+  await heardAll();
+  const before = held();
+  for (let round = 0; round < 150; round++) {
+    await say(chat, 1, round);
+    // What is not subscribed yet cannot be ended.
+    await until(() => its.heard.at(-1)?.n === its.store.head());
+    const endings = its.endings.length;
+    await (round % 3 === 0 ? its.stub.cutConnections() : its.stub.endSubscriptions());
+    await until(() => its.endings.length > endings);
+  }
+  await say(chat, 1, 150);
+  await heardAll();
+  // What the two ends of a connection close, they close when they like.
+  await until(() => held() === before);
 });
 
 test('what this process wrote comes back in plain, and only once', async () => {

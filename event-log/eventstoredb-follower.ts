@@ -163,7 +163,7 @@ export const followEventstoredb = (options: FollowerOptions): EventstoredbFollow
   const run = async (): Promise<void> => {
     let pauseMs = 0;
     while (!isStopping()) {
-      const before = heard;
+      const [before, beganAt] = [heard, performance.now()];
       try {
         const why = await once();
         if (isStopping()) return;
@@ -178,8 +178,9 @@ export const followEventstoredb = (options: FollowerOptions): EventstoredbFollow
         if (!(thrown instanceof LogAway)) warn({ err: error }, 'the event log cannot be followed; it is tried again');
         lost(error.message);
       }
-      // Once it gave something it is no use to wait; what ends again and again gives nothing sooner for being asked.
-      pauseMs = heard > before ? 0 : Math.min(Math.max(pauseMs * 2, firstPauseMs), longestPauseMs);
+      // One that gave something is begun again at once; what ends again and again gives nothing sooner for being asked.
+      const lasted = heard > before || performance.now() - beganAt > longestPauseMs;
+      pauseMs = lasted ? 0 : Math.min(Math.max(pauseMs * 2, firstPauseMs), longestPauseMs);
       if (pauseMs > 0) await pause(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };

@@ -3,7 +3,7 @@ import { binaryEvent, type EventData, type Position } from '@eventstore/db-clien
 import { isStreamKind, kindOf, type StreamName } from '../schemas/streams.ts';
 import { noLink } from './chain.ts';
 import { parseEnvelope, streamOfEnvelope } from './envelope.ts';
-import { LogDamaged } from './event-log.ts';
+import { LogDamaged, LogUnusable } from './event-log.ts';
 import type { AppendRequest, EncodedEvent, StoredEvent } from './log-store.ts';
 import { checkEvent } from './stored-events.ts';
 
@@ -73,8 +73,9 @@ export const refusalOf = ({ stream, events }: AppendRequest): 'too_large' | Erro
 
 /** The number of an event in the log: where it is committed in the server's files, whose 2^53 bytes nobody fills. */
 export const nOf = ({ position }: ReadEvent): number => {
-  if (position === undefined) throw new Error('the server does not say where an event lies');
-  return Number(position.commit);
+  const n = Number(position?.commit ?? -1n);
+  if (n < 0 || !Number.isSafeInteger(n)) throw new LogUnusable('the server does not say where its events lie');
+  return n;
 };
 
 interface Metadata {
