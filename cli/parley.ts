@@ -6,6 +6,7 @@ import { migrate } from './migrate.ts';
 import { park } from './park.ts';
 import { rebuild } from './rebuild.ts';
 import { restore } from './restore.ts';
+import { restored } from './restored.ts';
 import { printToken } from './token.ts';
 import { UsageError } from './usage-error.ts';
 import { verify } from './verify.ts';
@@ -25,6 +26,8 @@ const usage = `usage:
   parley park retry inbox|search STREAM            folds such a stream anew
   parley backup DIR                                copies log and keys into a new folder of DIR, also of a running server
   parley restore DIR --data NEW [--backup NAME]    makes a new data folder from the newest backup in DIR
+  parley restored                                  begins a new epoch of a log that its server's own tools brought back
+                                                   from an older copy, before a server of ours runs on it again
   parley migrate                                   makes the tables on the clusters that are set, or brings them up to date
   parley config print                              prints the settings, without secrets
 
@@ -41,6 +44,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<nu
   park,
   backup: backUp,
   restore,
+  restored,
   migrate,
   config: printConfiguration,
 };

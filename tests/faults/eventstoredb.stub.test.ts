@@ -2,8 +2,10 @@ import { setTimeout as after } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Behaviour } from '../eventstoredb-stub/faults.ts';
 import { startStubProcess, type StubProcess } from '../eventstoredb-stub/stub-process.ts';
+import { runParley } from '../run-parley.ts';
 import { Scene } from '../scene.ts';
 import { seeded, seedFor, soaking } from '../seed.ts';
+import { tokenSecret } from '../tokens.ts';
 import { crowd, smallCrowd } from './crowd.ts';
 
 const timeout = 600_000;
@@ -37,6 +39,39 @@ test(
     expect(alice.messages(id)).toHaveLength(61);
     expect((await stub.control.befallen())['subscription ended']).toBeGreaterThan(2);
     expect(await scene.violations()).toEqual([]);
+  },
+  timeout,
+);
+
+test(
+  'an older copy of the log under a new epoch: what devices had of the lost tail is dropped, and who was erased stays erased',
+  async () => {
+    const { stub, scene } = await onStub();
+    const [alice, bob] = [await scene.client('alice'), await scene.client('bob')];
+    await scene.client('cyd');
+    const { id } = await scene.direct(alice, 'bob', [alice, bob]);
+    const say = async (count: number): Promise<void> => {
+      for (let line = 0; line < count; line++) expect((await alice.text(id, 'a line')).ok).toBe(true);
+    };
+    await say(6);
+    await bob.hasUpTo(id, 6);
+    const settings = { PARLEY_EVENT_LOG: stub.url, PARLEY_TOKEN_SECRET: tokenSecret };
+    expect(await runParley(scene.data, ['erase', 'cyd', '--yes'], settings)).toMatchObject({ code: 0 });
+    await scene.server.end('SIGTERM');
+    await stub.control.comeUp(4);
+    const restored = await runParley(scene.data, ['restored'], settings);
+    expect(restored).toMatchObject({ code: 0, out: expect.stringContaining('a new epoch') as unknown });
+    expect(restored.out).toContain('1 users who were erased since stay erased');
+    const heldBefore = bob.messages(id).length;
+    await scene.restart();
+    await Promise.all([alice, bob].map((client) => client.until(() => client.messages(id).length < heldBefore)));
+    expect((await bob.text(id, 'anew')).ok).toBe(true);
+    const seq = bob.messages(id).at(-1)?.seq ?? 0;
+    expect(seq).toBeLessThan(heldBefore);
+    await Promise.all([alice, bob].map((client) => client.hasAllUpTo(id, seq)));
+    expect(alice.messages(id)).toEqual(bob.messages(id));
+    const verified = await runParley(scene.data, ['verify'], settings);
+    expect(verified).toMatchObject({ code: 0, out: expect.stringContaining(' 0 findings') as unknown });
   },
   timeout,
 );
