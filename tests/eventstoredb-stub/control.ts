@@ -15,7 +15,7 @@ export interface Control {
   readonly cutConnections: () => Promise<void>;
   /** As a crash. The log stays. */
   readonly goDown: () => Promise<void>;
-  /** On the same port; without its newest records, as when an older copy of its log was put back. */
+  /** On the same port; without its newest records (each start is one too), as when an older copy of its log was put back. */
   readonly comeUp: (loseNewest: number) => Promise<void>;
   /** How often each fault has befallen a call, by words such as `append unanswered-written` and `subscription ended`. */
   readonly befallen: () => Promise<Readonly<Record<string, number>>>;

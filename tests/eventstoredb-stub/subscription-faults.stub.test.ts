@@ -28,6 +28,18 @@ test('a subscription that falls behind while live is read to again, and told whe
   await expect.poll(() => seen).toEqual(['confirmation', 'caughtUp', ...heard(300), 'caughtUp']);
 });
 
+test('a reader that pauses over thousands of events has them all, in order, and is not ended', async () => {
+  const subscription = client.subscribeToAll({ fromPosition: START });
+  const seen = watch(subscription);
+  await expect.poll(() => seen).toEqual(['confirmation', 'caughtUp']);
+  subscription.pause();
+  for (let n = 0; n < 4_000; n += 500) await client.appendToStream('a', messages(n, 500));
+  subscription.resume();
+  const numbers = () => seen.filter((one) => typeof one === 'number');
+  await expect.poll(() => numbers().length).toBe(4_000);
+  expect(numbers()).toEqual(heard(4_000));
+});
+
 test('one that falls behind while live is ended, when slow subscribers are; a new one from there has the rest', async () => {
   await stub.behave({ slowSubscribers: 'ended' });
   const subscription = client.subscribeToAll({ fromPosition: START });
