@@ -46,6 +46,8 @@ export const purge = async (client: Client, alias: IndexAlias, signal: AbortSign
   await client.indices.flush({ index: alias });
   const asked = { index: alias, only_expunge_deletes: true, flush: true };
   await client.indices.forcemerge(asked, { requestTimeout: longestMergeMs, signal });
+  // Searches keep the files they read: let them read the new ones.
+  await client.indices.refresh({ index: alias });
 };
 
 interface ShardCopy {
