@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
-import type { Client } from 'cassandra-driver';
 import type { CassandraConnection } from '../command-side/cassandra-connection.ts';
 import { ownKeyspace, type OwnKeyspace } from '../tests/servers/cassandra-keyspace.ts';
 import { openCassandraInbox } from './cassandra-inbox.ts';
@@ -91,7 +90,7 @@ const forgetful = (connection: CassandraConnection, forgets: () => boolean): Cas
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
-  }) as Client;
+  });
   return { ...connection, client };
 };
 

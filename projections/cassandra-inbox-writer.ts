@@ -62,7 +62,8 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
     if (begun !== undefined) warn({}, 'a node of the cluster was lost: what it may have forgotten is written again');
     lose();
   };
-  client.on('hostDown', onDown);
+  // One that was away together with all others is taken for a new one by the driver.
+  for (const event of ['hostDown', 'hostRemove']) client.on(event, onDown);
 
   /** One at a time. What failed may have been written in part, so nothing is taken for known any more. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -198,7 +199,7 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
       return holding.promise;
     },
     async close() {
-      client.removeListener('hostDown', onDown);
+      for (const event of ['hostDown', 'hostRemove']) client.removeListener(event, onDown);
       closing.abort();
       await turn;
       await eraser;
