@@ -199,7 +199,9 @@ const connected = (client: Client, cluster: ClusterUrl, warn: CassandraWarn): Ca
 
 const checkVersions = (client: Client): void => {
   for (const { address, cassandraVersion } of client.hosts.values()) {
-    const [major = 0, minor = 0] = cassandraVersion.split('.').map(Number);
+    // Of a node that is joining or away the others may not know it.
+    const [major, minor = 0] = ((cassandraVersion as string | null) ?? '').split('.').map(Number);
+    if (!major) continue;
     if (major < oldest[0] || (major === oldest[0] && minor < oldest[1]))
       throw new CassandraUnusable(
         `Cassandra ${cassandraVersion} at ${address} is too old: it must be ${oldest.join('.')} or newer`,

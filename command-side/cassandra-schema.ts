@@ -7,8 +7,8 @@ import {
 } from './cassandra-connection.ts';
 
 /**
- * The tables of one adapter, made by `parley migrate` and by nothing else. An adapter exports one of these from
- * `cassandra-*-tables.ts` beside it; `main/cassandra-tables.ts` says which URL needs it.
+ * The tables of one adapter, made by `parley migrate` and by nothing else. Their names begin with the part's. `main/migrate.ts`
+ * says which setting needs them.
  */
 export interface CassandraTables {
   /** Its row in the table of versions. */

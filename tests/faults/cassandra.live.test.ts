@@ -136,7 +136,17 @@ test('D12: who talks goes on while Cassandra is killed, who is new comes when it
   const again = await startOn(data, accounts, stack);
   const tablet = stack.use(await WireClient.live(again.port, 'ben', 'tablet'));
   expect(tablet.of('message').at(-1)).toMatchObject({ seq: said, content: { text: `text ${said}` } });
-  expect((await runParley(data, ['verify'], { PARLEY_ACCOUNTS: accounts })).code).toBe(0);
+  const parley = (...words: string[]) => runParley(data, words, { PARLEY_ACCOUNTS: accounts });
+  expect(await parley('verify')).toMatchObject({ code: 0, err: '' });
+  expect(await parley('backup', join(data, 'backups'))).toMatchObject({
+    code: 2,
+    err: 'parley: the keys are on a cluster, whose own tools back them up\n',
+  });
+  // Once erased, nobody reads it with any key there is, and nobody gets a new one.
+  expect(await parley('erase', 'ann', '--yes')).toMatchObject({ code: 0, err: '' });
+  await expect(WireClient.open(again.port, 'ann')).rejects.toThrow(/401/);
+  const phone = stack.use(await WireClient.live(again.port, 'ben', 'other'));
+  expect(phone.of('message').filter(({ content }) => content?.type === 'text')).toEqual([]);
 });
 
 test('D12: a Cassandra that is away at the start is waited for, alive and not ready, until it comes or SIGTERM', async (context) => {
