@@ -95,6 +95,22 @@ test('a connection that breaks takes all in flight with it, written or not', asy
   expect(await outcomeOf(numbersIn(client, 'b'))).toBe('StreamNotFoundError');
 });
 
+test('a read that fails makes a client connect again; when its first connection breaks, appends on both are rejected', async () => {
+  await append(0);
+  await stub.befallNextAppends(['unanswered-written']);
+  const onFirst = outcomeOf(append(1));
+  await expect.poll(() => stub.befallen()).toEqual({ 'append unanswered-written': 1 });
+  await stub.behave({ reads: [{ fault: 'not-ready', oneIn: 1 }] });
+  expect(await outcomeOf(numbersIn(client, 'a'))).toBe('UnavailableError 14');
+  await stub.heal();
+  await stub.befallNextAppends(['unanswered-written']);
+  const onSecond = outcomeOf(append(0, 'b'));
+  await expect.poll(async () => (await stub.befallen())['append unanswered-written']).toBe(2);
+  await stub.cutOldestConnection();
+  expect(await Promise.all([onFirst, onSecond])).toEqual(Array(2).fill('UnavailableError 14'));
+  expect(await numbersIn(client, 'b')).toEqual([0]);
+});
+
 test('faults by chance befall about one in so many appends, the same ones with the same seed', async () => {
   const befallen = async (): Promise<number[]> => {
     const own = await startStub({ seed: 7 });

@@ -23,6 +23,11 @@ export class Connections {
     for (const socket of this.sockets) if (peer === undefined || peerOf(socket) === peer) socket.destroy();
   }
 
+  cutOldest(): void {
+    const [oldest] = this.sockets;
+    oldest?.destroy();
+  }
+
   /** Ends subscriptions and reads without a status, as a server does that goes down. */
   resetReads(peer?: string): void {
     // Closing them would wait until all that was written is gone.

@@ -53,6 +53,7 @@ export const controlBehind = (url: string): Control => {
     endSubscriptions: order('endSubscriptions'),
     resetSubscriptions: order('resetSubscriptions'),
     cutConnections: order('cutConnections'),
+    cutOldestConnection: order('cutOldestConnection'),
     goDown: order('goDown'),
     comeUp: order('comeUp'),
     befallen: order('befallen'),

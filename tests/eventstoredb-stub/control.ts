@@ -13,6 +13,8 @@ export interface Control {
   /** Without a status, as a server that goes down. */
   readonly resetSubscriptions: () => Promise<void>;
   readonly cutConnections: () => Promise<void>;
+  /** The one that was opened first: a client that had reason to connect again may still have appends under way on it. */
+  readonly cutOldestConnection: () => Promise<void>;
   /** As a crash. The log stays. */
   readonly goDown: () => Promise<void>;
   /** On the same port; without its newest records (each start is one too), as when an older copy of its log was put back. */
@@ -28,6 +30,7 @@ export const controls = [
   'endSubscriptions',
   'resetSubscriptions',
   'cutConnections',
+  'cutOldestConnection',
   'goDown',
   'comeUp',
   'befallen',

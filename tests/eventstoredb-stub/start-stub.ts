@@ -62,6 +62,7 @@ export const startStub = async ({
     },
     resetSubscriptions: async () => node?.connections.resetReads(),
     cutConnections: async () => node?.connections.cut(),
+    cutOldestConnection: async () => node?.connections.cutOldest(),
     goDown,
     async comeUp(loseNewest) {
       await goDown();
