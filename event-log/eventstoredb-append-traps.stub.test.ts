@@ -38,6 +38,7 @@ test.each<AppendFault>([
   'cut-unwritten',
   'reset-written',
   'reset-unwritten',
+  'deafening',
   'not-ready',
 ])('traps 5 and 18: an append that is %s is unknown, and given again stands once', async (fault) => {
   const chat = its.newChat();

@@ -66,6 +66,8 @@ export const openAppends = ({ url, prefix, times, sound, standing, sent }: Appen
   const underWay = { appends: 0, bytes: 0 };
   let idle = Promise.withResolvers<undefined>();
   let acknowledged = 0;
+  /** When an answer of any kind last came. */
+  let answeredAt = 0;
   let closing = false;
 
   /** After a connection broke the client may fail for ever by what it remembers of it. */
@@ -102,13 +104,15 @@ export const openAppends = ({ url, prefix, times, sound, standing, sent }: Appen
 
   const failure = async (request: AppendRequest, error: Error, used: Connection): Promise<StoreOutcome> => {
     const fault = faultOf(error);
+    const isBroken = fault === 'gone' || fault === 'strange';
+    if (isBroken) renew(used);
+    else answeredAt = performance.now();
     switch (failedAppend(fault)) {
       case 'too_large':
         return { outcome: 'refused', why: 'too_large' };
       case 'not_taken':
         return { outcome: 'refused', why: 'unprepared', cause: error };
       case 'unknown':
-        if (fault === 'gone' || fault === 'strange') renew(used);
         return { outcome: 'unknown', cause: error };
       case 'conflict': {
         const actual = error instanceof WrongExpectedVersionError ? error.actualVersion : undefined;
@@ -125,15 +129,20 @@ export const openAppends = ({ url, prefix, times, sound, standing, sent }: Appen
     const proposals = events.map(proposed);
     for (const [index, { id }] of proposals.entries()) sent.remember(id, events[index] as EncodedEvent);
     let outcome: StoreOutcome;
+    const sentAt = performance.now();
     try {
       const answer = used.client.appendToStream(`${prefix}${stream}`, proposals, {
         expectedRevision: expectedRevision === -1 ? NO_STREAM : BigInt(expectedRevision),
         deadline: times.serverMs,
       });
       outcome = appended(request, await inTime(answer, times.answerMs));
+      answeredAt = performance.now();
     } catch (thrown) {
-      if (thrown instanceof LogAway) outcome = { outcome: 'unknown', cause: thrown };
-      else outcome = await failure(request, asError(thrown), used);
+      if (thrown instanceof LogAway) {
+        // Nobody was answered meanwhile: the stream of appends may be dead without the client knowing.
+        if (answeredAt < sentAt) renew(used);
+        outcome = { outcome: 'unknown', cause: thrown };
+      } else outcome = await failure(request, asError(thrown), used);
     }
     const comesBack = outcome.outcome === 'appended' ? !sent.hasHeard(outcome.n) : outcome.outcome === 'unknown';
     if (!comesBack) for (const { id } of proposals) sent.forget(id);

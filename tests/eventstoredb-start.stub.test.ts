@@ -1,8 +1,11 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import features from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import answers from '@eventstore/db-client/generated/serverfeatures_pb.js';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { selfSigned } from './eventstoredb-stub/self-signed.ts';
 import { startStub } from './eventstoredb-stub/start-stub.ts';
 import { runParley } from './run-parley.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
@@ -31,6 +34,43 @@ const readyz = async (server: ServerProcess): Promise<{ status: number; checks: 
   const answer = await fetch(`http://127.0.0.1:${server.port}/readyz`);
   return { status: answer.status, checks: ((await answer.json()) as { checks: Record<string, string> }).checks };
 };
+
+const refusalOf = (url: string): Promise<string> =>
+  start(url).then(
+    () => 'it listens',
+    (error: unknown) => String(error),
+  );
+
+/** The one line that a start which will not do ends with. */
+const oneLine = (said: string): string => {
+  expect(said).toContain('ended with 2 before it listened');
+  const lines = said.split('\n').filter((line) => line.startsWith('parley cannot start'));
+  expect(lines).toEqual([expect.stringMatching(/^parley cannot start: PARLEY_EVENT_LOG: /)]);
+  return lines[0] ?? '';
+};
+
+test(
+  'on a server with TLS the password and the certificate have to be right',
+  async () => {
+    const certificate = selfSigned();
+    const authority = join(folder, 'authority.pem');
+    await writeFile(authority, certificate.cert);
+    const stub = await startStub({ security: { ...certificate, user: 'admin', password: 'changeit' } });
+    const at = (user: string, options: string): string => `esdb://${user}127.0.0.1:${stub.port}?${options}`;
+    const trusted = `tls=true&tlsCAFile=${authority}`;
+    expect(oneLine(await refusalOf(at('admin:wrong@', trusted)))).toMatch(/access was denied/);
+    expect(oneLine(await refusalOf(at('', trusted)))).toMatch(/access was denied/);
+    expect(oneLine(await refusalOf(at('admin:changeit@', 'tls=true')))).toMatch(/certificate/);
+    const server = await start(at('admin:changeit@', trusted));
+    const ada = await WireClient.live(server.port, 'ada');
+    await WireClient.live(server.port, 'bob');
+    await ada.ask({ type: 'start-direct', with: { name: 'bob' } });
+    expect((await readyz(server)).status).toBe(200);
+    expect(await server.end('SIGTERM')).toEqual({ code: 0, signal: null });
+    await stub.stop();
+  },
+  timeout,
+);
 
 /** A server that answers what is asked first, and nothing else. */
 const answering = async (answer: Error | string): Promise<{ url: string; stop(): void }> => {
@@ -61,15 +101,9 @@ test.each<[string, Error | string, RegExp]>([
   '%s ends the start with one line that names the setting, and exit code 2',
   async (_, answer, cause) => {
     const server = await answering(answer);
-    const said = await start(server.url).then(
-      () => 'it listens',
-      (error: unknown) => String(error),
-    );
+    const said = await refusalOf(server.url);
     server.stop();
-    expect(said).toContain('ended with 2 before it listened');
-    const lines = said.split('\n').filter((line) => line.startsWith('parley cannot start'));
-    expect(lines).toEqual([expect.stringMatching(/^parley cannot start: PARLEY_EVENT_LOG: /)]);
-    expect(lines[0]).toMatch(cause);
+    expect(oneLine(said)).toMatch(cause);
   },
   timeout,
 );
