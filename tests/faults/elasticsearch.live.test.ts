@@ -136,10 +136,10 @@ test(
     await isWhole(chat);
 
     const data = join(elasticsearch.folder, 'data');
-    expect(await filesWith(data, 'canary')).not.toEqual([]);
+    // The comparison's index is being removed, folders too, while files are looked for.
+    await expect.poll(() => filesWith(data, 'canary')).not.toEqual([]);
     await chat.erase();
     expect(await search(chat, 'canary')).toEqual({ status: 200, seqs: [] });
-    // Also in what the comparison made and removed.
     await expect.poll(() => filesWith(data, 'canary')).toEqual([]);
     await isWhole(chat);
     expect(await chat.server.end('SIGTERM')).toEqual({ code: 0, signal: null });
