@@ -57,6 +57,7 @@ test.each([
 test.each([
   ['slow', new TimeoutError(grpcError(status.ABORTED, consumer))],
   ['bad_position', new UnknownError(grpcError(status.UNKNOWN, 'Unexpected ReadAllResult: InvalidPosition'))],
+  ['bad_position', new UnknownError(grpcError(status.UNKNOWN, 'Unexpected ReadAllResult: Error'))],
   ['bad_position', new UnknownError(grpcError(status.INVALID_ARGUMENT, 'Trying to read from an invalid position.'))],
   ['gone', new UnknownError(grpcError(status.INTERNAL, 'Received RST_STREAM with code 0'))],
   ['gone', grpcError(status.UNAVAILABLE, 'read ECONNRESET')],

@@ -59,7 +59,8 @@ const table: readonly Row[] = [
   { fault: 'denied', code: code.unauthenticated },
   { fault: 'slow', code: code.aborted, text: /too slow|resubscription/i },
   { fault: 'late', type: 'deadline-exceeded' },
-  { fault: 'bad_position', code: code.unknown, text: /InvalidPosition/ },
+  // 24.2 says that the position is invalid, 23.10 that there was an error.
+  { fault: 'bad_position', code: code.unknown, text: /Unexpected ReadAllResult: (InvalidPosition|Error)/ },
   { fault: 'bad_position', code: code.invalidArgument, text: /invalid position/i },
   { fault: 'not_ready', text: /Server Is (Not Ready|Too Busy)/i },
   { fault: 'unsupported', type: 'unsupported' },

@@ -8,6 +8,7 @@ import type { StoredEvent } from './log-store.ts';
 
 const firstPauseMs = 20;
 const longestPauseMs = 1_000;
+const secondLookMs = 500;
 
 /** The last event that was handed on: from it the next subscription begins, if the log still has it. */
 export interface Handled {
@@ -75,13 +76,19 @@ export const followEventstoredb = (options: FollowerOptions): EventstoredbFollow
     reason = why;
   };
 
+  const isThere = async ({ n, id }: Handled): Promise<boolean> => (await reader.idAt(n)) === id;
   const check = async (): Promise<void> => {
-    if (handled === undefined) await reader.end();
-    else if ((await reader.idAt(handled.n)) !== handled.id) {
-      throw new LogUnusable(
-        `the log does not have the event any more that lay at ${handled.n}: an older copy was restored, or it is another log`,
-      );
+    if (handled === undefined) {
+      await reader.end();
+      return;
     }
+    if (await isThere(handled)) return;
+    // A process ends for it, so one word of a server that may just have become the leader is not enough.
+    await pause(secondLookMs, undefined, { signal: stopping.signal });
+    if (await isThere(handled)) return;
+    throw new LogUnusable(
+      `the log does not have the event any more that lay at ${handled.n}: an older copy was restored, or it is another log`,
+    );
   };
 
   /** Resolves when it has ended. Never waits for what is done with an event, for a reader that does is cut off. */
