@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<object
   'slow-readers': async (options) => (await import('./slow-readers.ts')).benchSlowReaders(options),
   'hot-conversation': async (options) => (await import('./hot-conversation.ts')).benchHotConversation(options),
   'fan-out': async (options) => (await import('./fan-out.ts')).benchFanOut(options),
+  'inbox-rate': async (options) => (await import('./inbox-rate.ts')).benchInboxRate(options),
   'index-rate': async (options) => (await import('./index-rate.ts')).benchIndexRate(options),
   'search-latency': async () => (await import('./search-latency.ts')).benchSearchLatency(),
   sizes: async (options) => (await import('./sizes.ts')).benchSizes(options),

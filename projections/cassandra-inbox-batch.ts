@@ -39,7 +39,8 @@ export interface PlannedBatch {
 
 /**
  * Folds a batch into what is known, reading what is not, and says what rows come of it. Rows are written once a batch and
- * source stream, as they are at its end. `waiting` are the streams that are parked already.
+ * source stream, as they are at its end. `waiting` are the streams that are parked already. Of a message that is not there
+ * `isLost` says whether it may only be forgotten; else its stream parks.
  */
 export const planBatch = async (
   store: InboxStore,
@@ -47,6 +48,7 @@ export const planBatch = async (
   batch: FollowedBatch,
   waiting: ReadonlySet<StreamName>,
   mostCopied: number,
+  isLost: (event: ProjectedEvent) => boolean,
 ): Promise<PlannedBatch> => {
   const parked = new Map<StreamName, ParkedStream>();
   const park = ({ stream, position, revision }: ProjectedEvent, error: unknown): void => {
@@ -153,6 +155,7 @@ export const planBatch = async (
     if (parked.has(event.stream) && event.position.n >= (parked.get(event.stream)?.n ?? Infinity)) continue;
     const missing = changes.find((one) => isChange(one) && !messages.has(messageKey(one.conversation, one.seq)));
     if (missing !== undefined) {
+      if (isLost(event)) throw new Error('a message to change is not there: rows may have been lost');
       park(event, new Unprojectable('there is no such message to change'));
       continue;
     }

@@ -169,6 +169,32 @@ test('I7: whatever was acknowledged after the safe position and forgotten, follo
   );
 });
 
+test('a message to change that is missing is taken for lost once: it begins anew, and what comes again is whole', async () => {
+  const story = new Story();
+  const ada = story.user();
+  const id = story.group(ada);
+  await using version = newVersion();
+  const { writer: forgotten } = await version.open(forgetful(keyspace.connection, () => true));
+  story.send(id, ada, 'before');
+  await forgotten.apply(story.batch());
+  const { writer, inbox } = await version.open();
+  story.edit(id, ada, 1, 'after');
+  await expect(writer.apply(story.batch())).rejects.toThrow('rows may have been lost');
+  await expect(writer.apply(story.batch())).rejects.toThrow('begin again');
+  expect(await writer.position()).toBeUndefined();
+  await writer.apply(story.batchOf(story.events, story.events.length));
+  expect(await writer.parked()).toEqual([]);
+  expect((await inbox.chat(ada, id))?.lastMessage).toMatchObject({ content: { text: 'after' } });
+
+  const never = story.group(ada);
+  story.edit(never, ada, 7, 'of nothing');
+  const batch = story.batch();
+  await expect(writer.apply(batch)).rejects.toThrow('rows may have been lost');
+  await writer.position();
+  const { parked } = await writer.apply(batch);
+  expect(parked.map(({ error }) => error)).toEqual(['there is no such message to change']);
+});
+
 test('what is safe is old enough, also after another one has written, and proves absence no further', async () => {
   const story = new Story();
   const ada = story.user();

@@ -10,7 +10,13 @@ import { safeAfterMs, safePositions } from './cassandra-inbox-safe.ts';
 import type { TableSet } from './cassandra-inbox-schema.ts';
 import { readState, stateWriter, type StateWriter } from './cassandra-inbox-state.ts';
 import { inboxStore } from './cassandra-inbox-store.ts';
-import { unfinishedRefold, type FollowedBatch, type ParkedStream, type ReadModelWriter } from './read-model.ts';
+import {
+  unfinishedRefold,
+  type FollowedBatch,
+  type ParkedStream,
+  type ProjectedEvent,
+  type ReadModelWriter,
+} from './read-model.ts';
 
 export interface CassandraInboxDeps {
   readonly connection: CassandraConnection;
@@ -51,6 +57,8 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
   const erasedAt = new Map<UserId, number>();
   /** When streams that were parked were whole again. */
   const wholeAt = new Map<StreamName, number>();
+  /** Events whose message was missing once: if it is again after a new beginning, the log has none. */
+  const missed = new Set<string>();
   let begun: Begun | undefined;
   let eraser: Promise<void> | undefined;
   let turn: Promise<unknown> = Promise.resolve();
@@ -130,13 +138,20 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
     }
   };
 
+  const isLost = ({ stream, revision }: ProjectedEvent): boolean => {
+    const key = `${stream}/${revision}`;
+    if (missed.delete(key)) return false;
+    missed.add(key);
+    return true;
+  };
+
   /** Writes the rows of a batch and what the version has to know of itself, but not the position. */
   const write = async (
     batch: FollowedBatch,
     now: Begun,
     waiting: ReadonlySet<StreamName>,
   ): Promise<readonly ParkedStream[]> => {
-    const { writes, parked, erased } = await planBatch(store, now.known, batch, waiting, mostCopied);
+    const { writes, parked, erased } = await planBatch(store, now.known, batch, waiting, mostCopied, isLost);
     for (const part of writes) await store.write(part);
     for (const stream of parked) await now.state.park(stream);
     for (const user of erased) {

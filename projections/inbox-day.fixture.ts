@@ -39,7 +39,7 @@ export const tellADay = (story: Story, seed: number): { readonly users: readonly
   return { users };
 };
 
-/** The conversations that a user of a story ever was in come from its events. */
+/** Events of a story from one to another, in batches of a size. */
 export const batchesOf = (story: Story, from: number, to: number, size: number) => {
   const batches = [];
   for (let at = from; at < to; at += size) {
