@@ -53,12 +53,13 @@ test(
     const say = async (count: number): Promise<void> => {
       for (let line = 0; line < count; line++) expect((await alice.text(id, 'a line')).ok).toBe(true);
     };
-    await say(6);
-    await bob.hasUpTo(id, 6);
+    await say(24);
+    await bob.hasUpTo(id, 24);
     const settings = { PARLEY_EVENT_LOG: stub.url, PARLEY_TOKEN_SECRET: tokenSecret };
     expect(await runParley(scene.data, ['erase', 'cyd', '--yes'], settings)).toMatchObject({ code: 0 });
     await scene.server.end('SIGTERM');
-    await stub.control.comeUp(4);
+    // Receipts, presence and the erasure are among the newest; messages are too.
+    await stub.control.comeUp(18);
     const restored = await runParley(scene.data, ['restored'], settings);
     expect(restored).toMatchObject({ code: 0, out: expect.stringContaining('a new epoch') as unknown });
     expect(restored.out).toContain('1 users who were erased since stay erased');
@@ -86,6 +87,7 @@ const odds: Behaviour['appends'] = [
   { fault: 'cut-written', oneIn: 300 },
   { fault: 'reset-unwritten', oneIn: 300 },
   { fault: 'unanswered-written', oneIn: 600 },
+  { fault: 'deafening', oneIn: 600 },
 ];
 
 const seconds = soaking ? 600 : 60;
