@@ -43,7 +43,8 @@ export const purge = async (client: Client, alias: IndexAlias, signal: AbortSign
   const written = new Map((await copiesOf(client, alias)).map(({ shard, last }) => [shard, last]));
   const isKept = ({ shard, keptFrom }: ShardCopy): boolean => keptFrom <= (written.get(shard) ?? 0);
   while ((await copiesOf(client, alias)).some(isKept)) await pause(lookAgainMs, undefined, { signal, ref: false });
-  await client.indices.flush({ index: alias });
+  // Also where nothing was written since the last one: an older commit is kept, and with it what it holds, until a new one is made.
+  await client.indices.flush({ index: alias, force: true });
   const asked = { index: alias, only_expunge_deletes: true, flush: true };
   await client.indices.forcemerge(asked, { requestTimeout: longestMergeMs, signal });
   // Searches keep the files they read: let them read the new ones.
