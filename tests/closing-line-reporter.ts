@@ -28,7 +28,7 @@ export default class ClosingLineReporter implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
-    const notes = [...this.saidNotes(), ...brokenFiles(modules)];
+    const notes = [...this.saidNotes(), ...failedCases(modules), ...brokenFiles(modules)];
     if (modules.length === 0) {
       const names = this.vitest?.projects.map(({ name }) => name).join(', ') ?? '';
       notes.push(`Nothing is ${names} yet: no test file matches.`);
@@ -51,6 +51,15 @@ const brokenFiles = (modules: readonly TestModule[]): string[] =>
   modules
     .filter((module) => module.errors().length > 0)
     .map((module) => `${module.relativeModuleId} failed outside its tests. The run has failed.`);
+
+/** Whoever is given only the end of a long output learns from it what failed, and how. */
+const failedCases = (modules: readonly TestModule[]): string[] =>
+  modules.flatMap((module) =>
+    [...module.children.allTests('failed')].map((testCase) => {
+      const message = testCase.result().errors?.[0]?.message ?? '';
+      return `Failed: ${module.relativeModuleId} > ${testCase.fullName}: ${message.replace(/\s+/g, ' ').slice(0, 300)}`;
+    }),
+  );
 
 const countCases = (modules: readonly TestModule[]): Counts => {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };

@@ -42,9 +42,12 @@ test('the last line counts the cases of all files, and says what was noted befor
   expect(code).toBe(0);
 });
 
-test('a failed case is counted and fails the run', async () => {
+test('a failed case is counted, named with its error, and fails the run', async () => {
   const { code, last } = await run({ 'a.test.ts': "test('a', () => expect(1).toBe(2)); test('b', () => {});" });
-  expect(last(1)).toEqual(['1 passed, 1 failed, 0 skipped']);
+  expect(last(2)).toEqual([
+    'Failed: a.test.ts > a: expected 1 to be 2 // Object.is equality',
+    '1 passed, 1 failed, 0 skipped',
+  ]);
   expect(code).toBe(1);
 });
 
