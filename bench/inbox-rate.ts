@@ -6,16 +6,17 @@ import { inboxCassandraTables, inboxTables, tableIn, type TableSet } from '../pr
 import { inboxStore } from '../projections/cassandra-inbox-store.ts';
 import { openCassandraInboxWriter } from '../projections/cassandra-inbox-writer.ts';
 import { mostCopied } from '../projections/cassandra-inbox.ts';
+import { mostGathered } from '../projections/gather.ts';
 import type { FollowedBatch } from '../projections/read-model.ts';
 import { Story } from '../projections/story.fixture.ts';
 import { startOwnCassandra } from '../tests/servers/cassandra.ts';
 import { ownKeyspace, type OwnKeyspace } from '../tests/servers/cassandra-keyspace.ts';
 import { median } from './drive.ts';
 import type { BenchOptions } from './options.ts';
+import { perSecond } from './per-second.ts';
 import { textOf200 } from './words.ts';
 
 const chats = 200;
-const batchEvents = 4_000;
 const [ours, bare]: readonly [TableSet, TableSet] = ['a', 'b'];
 
 /** Chats of two who write 200 characters in turn, as the follow loop gives them. */
@@ -31,14 +32,8 @@ const history = (messages: number): FollowedBatch[] => {
     story.send(pair.id, Math.floor(sent / chats) % 2 === 0 ? pair.one : pair.other, textOf200());
   }
   const batches: FollowedBatch[] = [];
-  while (story.untold > 0) batches.push(story.batch(batchEvents));
+  while (story.untold > 0) batches.push(story.batch(mostGathered));
   return batches;
-};
-
-const perSecond = async (count: number, work: () => Promise<void>): Promise<number> => {
-  const from = performance.now();
-  await work();
-  return Math.round((count * 1_000) / (performance.now() - from));
 };
 
 const empty = async ({ connection }: OwnKeyspace, set: TableSet): Promise<void> => {

@@ -4,15 +4,16 @@ import { connectElasticsearch } from '../projections/elasticsearch-connection.ts
 import { editedOfEarlier, projectBatch, writesOf } from '../projections/elasticsearch-search-fold.ts';
 import { aliasNamed, openIndex, removeIndex, type IndexAlias } from '../projections/elasticsearch-search-index.ts';
 import { openSearchIndexWriter } from '../projections/elasticsearch-search-writer.ts';
+import { mostGathered } from '../projections/gather.ts';
 import type { FollowedBatch } from '../projections/read-model.ts';
 import { batchOf, searchHistory, someConversation, someUser, textOf } from '../tests/search-history.ts';
 import { startOwnElasticsearch } from '../tests/servers/elasticsearch.ts';
 import { median } from './drive.ts';
 import type { BenchOptions } from './options.ts';
+import { perSecond } from './per-second.ts';
 import { textOf200 } from './words.ts';
 
 const chats = 200;
-const batchEvents = 4_000;
 const bulkDocuments = 1_000;
 
 /** Chats of two who write 200 characters in turn, as the follow loop gives them. */
@@ -25,16 +26,10 @@ const history = (messages: number): FollowedBatch[] => {
     told.send(someConversation(chat), someUser(2 * chat + (Math.floor(sent / chats) % 2)), textOf(textOf200()));
   }
   const batches: FollowedBatch[] = [];
-  for (let from = 0; from < told.events.length; from += batchEvents) {
-    batches.push(batchOf(told.events, from, Math.min(from + batchEvents, told.events.length)));
+  for (let from = 0; from < told.events.length; from += mostGathered) {
+    batches.push(batchOf(told.events, from, Math.min(from + mostGathered, told.events.length)));
   }
   return batches;
-};
-
-const perSecond = async (documents: number, work: () => Promise<void>): Promise<number> => {
-  const from = performance.now();
-  await work();
-  return Math.round((documents * 1_000) / (performance.now() - from));
 };
 
 /** The same documents by the same client, and nothing else: no versions, no look-ups, no position, one refresh at the end. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { WireClient } from '../wire-client.ts';
-import { busOf, idOf, newStack, own, RestartedRedis, seenOnline, startOn } from './redis-scene.ts';
+import { busOf, idOf, newStack, own, RestartedRedis, seenOnline, startOn, talking, watch } from './redis-scene.ts';
 
 test('D12: a failover to a replica costs nobody a message, and nobody who is there is shown as gone', async (context) => {
   const stack = newStack();
@@ -12,13 +12,8 @@ test('D12: a failover to a replica costs nobody a message, and nobody who is the
   const operator = new Redis(replica.url);
   stack.defer(() => operator.disconnect());
   const server = await startOn(redis.url, stack);
-  const [ann, ben] = [
-    stack.use(await WireClient.live(server.port, 'ann')),
-    stack.use(await WireClient.live(server.port, 'ben')),
-  ];
-  const { conversationId } = await ann.ask({ type: 'start-direct', with: { name: 'ben' } });
-  ann.send({ type: 'subscribe-presence', users: [idOf(ben)] });
-  await seenOnline(ann, idOf(ben), true);
+  const { ann, ben, conversationId } = await talking(server, stack);
+  await watch(ann, ben);
   const heldByReplica = async (): Promise<number> =>
     (await operator.keys('{parley:*')).filter((key) => key.includes(':devices:')).length;
   await expect.poll(heldByReplica).toBe(2);
@@ -45,13 +40,8 @@ test('D12: a Redis that refuses what it is asked for a fifth of the time holds u
   const operator = new Redis(redis.url);
   stack.defer(() => operator.disconnect());
   const server = await startOn(redis.url, stack);
-  const [ann, ben] = [
-    stack.use(await WireClient.live(server.port, 'ann')),
-    stack.use(await WireClient.live(server.port, 'ben')),
-  ];
-  const { conversationId } = await ann.ask({ type: 'start-direct', with: { name: 'ben' } });
-  ann.send({ type: 'subscribe-presence', users: [idOf(ben)] });
-  await seenOnline(ann, idOf(ben), true);
+  const { ann, ben, conversationId } = await talking(server, stack);
+  await watch(ann, ben);
   const refusedSoFar = async (): Promise<number> =>
     Number(/total_error_replies:(\d+)/.exec(await operator.info('stats'))?.[1] ?? 0);
   // Out of memory, it answers to each command that would write that it will not.

@@ -5,7 +5,7 @@ import { sayLast } from '../say-last.ts';
 import { ServerProcess, temporaryFolder } from '../server-process.ts';
 import { startOwnRedis, type OwnRedis } from '../servers/redis.ts';
 import { tokenSecret } from '../tokens.ts';
-import type { WireClient } from '../wire-client.ts';
+import { WireClient } from '../wire-client.ts';
 
 const presence = { PARLEY_PRESENCE_HEARTBEAT: '1', PARLEY_PRESENCE_OFFLINE_AFTER: '4' };
 const manySends = { PARLEY_SEND_BURST: '1000000', PARLEY_SEND_RATE: '1000000' };
@@ -39,6 +39,22 @@ export const seenOnline = async (viewer: WireClient, user: string, isOnline: boo
 };
 
 export const idOf = (client: WireClient): string => client.of('welcome')[0]?.userId ?? '';
+
+/** Two people with a chat of theirs. */
+export const talking = async (server: ServerProcess, stack: AsyncDisposableStack) => {
+  const [ann, ben] = [
+    stack.use(await WireClient.live(server.port, 'ann')),
+    stack.use(await WireClient.live(server.port, 'ben')),
+  ];
+  const { conversationId } = await ann.ask({ type: 'start-direct', with: { name: 'ben' } });
+  return { ann, ben, conversationId };
+};
+
+/** The one sees from now on that the other comes and goes, and that it is there. */
+export const watch = async (viewer: WireClient, other: WireClient): Promise<void> => {
+  viewer.send({ type: 'subscribe-presence', users: [idOf(other)] });
+  await seenOnline(viewer, idOf(other), true);
+};
 
 export const descriptorsOf = ({ pid }: ServerProcess): number => readdirSync(`/proc/${pid}/fd`).length;
 

@@ -6,20 +6,26 @@ import { expect, inject, test } from 'vitest';
 import { temporaryFolder } from '../server-process.ts';
 import { tokenSecret } from '../tokens.ts';
 import { newId, WireClient } from '../wire-client.ts';
-import { busOf, descriptorsOf, idOf, newStack, own, RestartedRedis, seenOnline, startOn } from './redis-scene.ts';
+import {
+  busOf,
+  descriptorsOf,
+  idOf,
+  newStack,
+  own,
+  RestartedRedis,
+  seenOnline,
+  startOn,
+  talking,
+  watch,
+} from './redis-scene.ts';
 
 test('D12: chat goes on while Redis is killed and started again under load; presence comes back by itself', async (context) => {
   const stack = newStack();
   const redis = await RestartedRedis.start(stack);
   if (redis === undefined) return context.skip();
   const server = await startOn(redis.url, stack);
-  const [ann, ben] = [
-    stack.use(await WireClient.live(server.port, 'ann')),
-    stack.use(await WireClient.live(server.port, 'ben')),
-  ];
-  const { conversationId } = await ann.ask({ type: 'start-direct', with: { name: 'ben' } });
-  ann.send({ type: 'subscribe-presence', users: [idOf(ben)] });
-  await seenOnline(ann, idOf(ben), true);
+  const { ann, ben, conversationId } = await talking(server, stack);
+  await watch(ann, ben);
 
   let said = 0;
   const say = async (count: number): Promise<void> => {
@@ -59,11 +65,7 @@ test('D12: a Redis that answers nothing any more holds up nobody, and is heard a
   const redis = await own(stack);
   if (redis === undefined) return context.skip();
   const server = await startOn(redis.url, stack);
-  const [ann, ben] = [
-    stack.use(await WireClient.live(server.port, 'ann')),
-    stack.use(await WireClient.live(server.port, 'ben')),
-  ];
-  const { conversationId } = await ann.ask({ type: 'start-direct', with: { name: 'ben' } });
+  const { ann, ben, conversationId } = await talking(server, stack);
   await expect.poll(() => busOf(server)).toBe('ok');
   process.kill(redis.pid, 'SIGSTOP');
   let seq = 0;
@@ -84,13 +86,8 @@ test('D12: FLUSHALL costs nobody a message, and nobody who is there is shown as 
   const { Redis } = await import('ioredis');
   const redis = new Redis(inject('redis'));
   stack.defer(() => redis.disconnect());
-  const [ann, ben] = [
-    stack.use(await WireClient.live(server.port, 'ann')),
-    stack.use(await WireClient.live(server.port, 'ben')),
-  ];
-  const { conversationId } = await ann.ask({ type: 'start-direct', with: { name: 'ben' } });
-  ann.send({ type: 'subscribe-presence', users: [idOf(ben)] });
-  await seenOnline(ann, idOf(ben), true);
+  const { ann, ben, conversationId } = await talking(server, stack);
+  await watch(ann, ben);
   for (let seq = 1; seq <= 20; seq++) {
     await redis.flushall();
     ann.text(conversationId, `text ${seq}`);
@@ -109,11 +106,7 @@ test('D12: a Redis that is away at the start is waited for beside the chat', asy
   if (redis === undefined) return context.skip();
   await redis.kill();
   const server = await startOn(redis.url, stack);
-  const [ann, ben] = [
-    stack.use(await WireClient.live(server.port, 'ann')),
-    stack.use(await WireClient.live(server.port, 'ben')),
-  ];
-  const { conversationId } = await ann.ask({ type: 'start-direct', with: { name: 'ben' } });
+  const { ann, ben, conversationId } = await talking(server, stack);
   ann.text(conversationId, 'before Redis');
   await ben.next('message');
   expect(await busOf(server)).not.toBe('ok');

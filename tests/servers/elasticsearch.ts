@@ -7,8 +7,6 @@ import { runServer, type RunningServer } from './run-server.ts';
 
 /** An Elasticsearch of its own, which a test may end and start again on what it had written, at another port. */
 export interface OwnElasticsearch extends LiveServer, RunningServer {
-  /** Where it writes, data and all. */
-  readonly folder: string;
   startAgain(): Promise<void>;
 }
 
@@ -77,7 +75,6 @@ export const startOwnElasticsearch = async (): Promise<OwnElasticsearch | undefi
   opening.defer(() => running.kill());
   const kept = opening.move();
   return {
-    folder: folder.path,
     get port() {
       return running.port;
     },
