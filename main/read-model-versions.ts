@@ -5,6 +5,7 @@ import type { EventLog } from '../event-log/event-log.ts';
 import { applyUpTo } from '../projections/apply-up-to.ts';
 import { compareDumps, type Comparison } from '../projections/compare-dumps.ts';
 import { follow, type Follower } from '../projections/follow.ts';
+import { oneAtATime } from '../projections/one-at-a-time.ts';
 import { proofOf } from '../projections/position-proof.ts';
 import type { Progress, ProgressStatus } from '../projections/progress.ts';
 import type { ReadModelWriter } from '../projections/read-model.ts';
@@ -13,10 +14,10 @@ import { reject } from '../schemas/errors.ts';
 import type { StreamKind, StreamName } from '../schemas/streams.ts';
 import { Refused } from './refused.ts';
 
-export interface ReadModelKind<Asked> {
+export interface ReadModelKind<Asked, Writer extends ReadModelWriter> {
   readonly name: 'inbox' | 'search';
   readonly streamKinds: readonly StreamKind[];
-  readonly store: VersionStore<Asked>;
+  readonly store: VersionStore<Asked, Writer>;
 }
 
 export interface VersionsDeps {
@@ -65,9 +66,9 @@ export interface Versions<Asked> extends VersionsOperated {
   readonly progress: Progress;
 }
 
-interface Version<Asked> extends NamedVersion {
+interface Version<Asked, Writer> extends NamedVersion {
   readonly asked: Asked;
-  readonly writer: ReadModelWriter;
+  readonly writer: Writer;
   follower: Follower;
   close(): Promise<void>;
 }
@@ -77,8 +78,8 @@ const catchUpMs = 60_000;
 const lookAgainMs = 20;
 
 /** The versions of a read model in one store: the live one, and at most one more that follows too. */
-export const openVersions = async <Asked extends { close(): Promise<void> }>(
-  { name, streamKinds, store }: ReadModelKind<Asked>,
+export const openVersions = async <Asked extends { close(): Promise<void> }, Writer extends ReadModelWriter>(
+  { name, streamKinds, store }: ReadModelKind<Asked, Writer>,
   deps: VersionsDeps,
   stack: AsyncDisposableStack,
 ): Promise<Versions<Asked>> => {
@@ -90,9 +91,9 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
     void follower.failed.then((error) => warn({ err: error, version }, 'a read model is not followed any more'));
     return follower;
   };
-  const begin = async (named: NamedVersion, writer: ReadModelWriter): Promise<Version<Asked>> => {
+  const begin = async (named: NamedVersion, writer: Writer): Promise<Version<Asked, Writer>> => {
     const asked = await store.openAsked(named.name);
-    const version: Version<Asked> = {
+    const version: Version<Asked, Writer> = {
       ...named,
       asked,
       writer,
@@ -105,14 +106,14 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
     };
     return version;
   };
-  const beginNew = async (build: number): Promise<Version<Asked>> => {
+  const beginNew = async (build: number): Promise<Version<Asked, Writer>> => {
     const named = { name: store.nameOf(build), build };
     const writer = (await store.open(named.name)) ?? (await store.open(named.name));
     if (writer === undefined) throw new Error(`${named.name} cannot be made`);
     return begin(named, writer);
   };
   /** If it was built from this log, whichever of its epochs that was in. */
-  const openFound = async (named: NamedVersion): Promise<Version<Asked> | undefined> => {
+  const openFound = async (named: NamedVersion): Promise<Version<Asked, Writer> | undefined> => {
     const writer = await store.open(named.name);
     if (writer === undefined) return undefined;
     const stored = await writer.position();
@@ -123,14 +124,14 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
     await store.remove(named.name);
     return undefined;
   };
-  const removeAll = async (versions: readonly Version<Asked>[]): Promise<void> => {
+  const removeAll = async (versions: readonly Version<Asked, Writer>[]): Promise<void> => {
     for (const version of versions) {
       await version.close();
       await store.remove(version.name);
     }
   };
 
-  const found: Version<Asked>[] = [];
+  const found: Version<Asked, Writer>[] = [];
   for (const named of await store.found()) {
     const version = await openFound(named);
     if (version !== undefined) found.push(version);
@@ -144,18 +145,14 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
   await removeAll(others);
   let dropTimer: NodeJS.Timeout | undefined;
 
-  let turn: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = turn.then(work);
-    turn = done.catch(() => undefined);
-    return done;
-  };
-  const theOther = (): Version<Asked> => {
+  const turns = oneAtATime();
+  const inTurn = turns.run;
+  const theOther = (): Version<Asked, Writer> => {
     if (other === undefined) throw new Refused(reject('invalid', `there is no other version of ${name}`));
     return other;
   };
-  const statusOf = (one: Version<Asked>): VersionStatus => ({ version: one.name, ...one.follower.status() });
-  const isOf = ({ build }: Version<Asked>): 'next' | 'last' => (build > live.build ? 'next' : 'last');
+  const statusOf = (one: Version<Asked, Writer>): VersionStatus => ({ version: one.name, ...one.follower.status() });
+  const isOf = ({ build }: Version<Asked, Writer>): 'next' | 'last' => (build > live.build ? 'next' : 'last');
   const status = (): VersionsStatus => ({
     live: statusOf(live),
     other: other === undefined ? null : { ...statusOf(other), is: isOf(other) },
@@ -180,7 +177,7 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
   };
   if (other !== undefined) dropLastIn(Math.max(0, keepLastMs - (clock.now() - (pointed?.since ?? clock.now()))));
 
-  const catchUp = async ({ name: behind, follower }: Version<Asked>, place: number): Promise<void> => {
+  const catchUp = async ({ name: behind, follower }: Version<Asked, Writer>, place: number): Promise<void> => {
     if (await follower.waitFor(place, clock.monotonic() + catchUpMs)) return;
     throw new Refused(reject('unavailable', `${behind} does not catch up`));
   };
@@ -200,7 +197,7 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
     return await compareDumps(frozen.dump(), writer.dump());
   };
   /** While `work` moves it. */
-  const notFollowed = async <T>(version: Version<Asked>, work: () => Promise<T>): Promise<T> => {
+  const notFollowed = async <T>(version: Version<Asked, Writer>, work: () => Promise<T>): Promise<T> => {
     await version.follower.close();
     try {
       return await work();
@@ -212,7 +209,7 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
     const compared = theOther();
     const { writer } = compared;
     await using held = new AsyncDisposableStack();
-    const freeze = async (version: Version<Asked>): Promise<FrozenVersion> => {
+    const freeze = async (version: Version<Asked, Writer>): Promise<FrozenVersion> => {
       const frozen = await store.freeze(version.name, version.writer);
       held.defer(() => frozen.close());
       return frozen;
@@ -242,7 +239,7 @@ export const openVersions = async <Asked extends { close(): Promise<void> }>(
   stack.defer(async () => {
     clearTimeout(dropTimer);
     stopping.abort();
-    await turn;
+    await turns.done();
     await live.close();
     await other?.close();
   });

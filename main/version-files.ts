@@ -20,7 +20,7 @@ export interface VersionFiles<Asked> {
 }
 
 /** Versions that are SQLite files of one directory. */
-export const versionFiles = <Asked>(files: VersionFiles<Asked>): VersionStore<Asked> => {
+export const versionFiles = <Asked>(files: VersionFiles<Asked>): VersionStore<Asked, ReadModelWriter> => {
   const { name: model, version, directory, openWriter, eventLog, warn } = files;
   const pathOf = (name: string): string => join(directory, name);
   const temporary = `compare-${model}-`;

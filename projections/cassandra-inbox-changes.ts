@@ -1,8 +1,10 @@
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { conversationStream } from '../schemas/streams.ts';
 import { clampLimit, type ChangeAt, type ChangedMessages, type Changes, type Message } from './inbox.ts';
+import { changesPage, mostPeopleLookedAt, nobody, type ChangedPeople } from './inbox-changes-page.ts';
+import { lengthOf, pageText } from './inbox-history-page.ts';
 import { chatPlace, chatsIn, isPresentIn } from './cassandra-inbox-chats.ts';
-import { pageText, profileIn } from './cassandra-inbox-history.ts';
+import { profileIn } from './cassandra-inbox-history.ts';
 import { changesBetween, seqUpTo } from './cassandra-inbox-places.ts';
 import {
   askerOf,
@@ -10,7 +12,6 @@ import {
   chatRows,
   erasedAmong,
   inOrder,
-  lengthOf,
   messageIn,
   messageRowAt,
   messageRowsIn,
@@ -19,17 +20,8 @@ import {
   type ChatRow,
   type InboxReads,
 } from './cassandra-inbox-read.ts';
-import { idBytes, numberIn, numberOr, personChunkOf, userIdIn, type Row } from './cassandra-inbox-values.ts';
-
-/** People looked at for one page, whether the user has to do with them or not. */
-const mostPeopleLookedAt = 500;
-
-interface People {
-  readonly changes: readonly ChangeAt[];
-  /** Up to where they were looked through. */
-  readonly through: number;
-}
-const nobody: People = { changes: [], through: Infinity };
+import { idBytes } from './inbox-codes.ts';
+import { numberIn, numberOr, personChunkOf, userIdIn, type Row } from './cassandra-inbox-values.ts';
 
 const changePlace = (row: ChatRow): number => (isPresentIn(row) ? chatPlace(row) : row.memberPlace);
 
@@ -55,7 +47,7 @@ export const changeQueries = (reads: InboxReads) => {
   };
 
   /** Profiles of people with whom the user has a chat. */
-  const profilesAfter = async (rows: readonly ChatRow[], asker: Asker, place: number): Promise<People> => {
+  const profilesAfter = async (rows: readonly ChatRow[], asker: Asker, place: number): Promise<ChangedPeople> => {
     const mine = new Set(rows.filter(isPresentIn).map((row) => row.conversation));
     if (place === 0 || mine.size === 0) return nobody;
     const changed: Row[] = [];
@@ -108,15 +100,7 @@ export const changeQueries = (reads: InboxReads) => {
       peopleAfter(rows, asker, place),
       blocksAfter(user, asker, place),
     ]);
-    const found = [...chats, ...people.changes, ...blocks]
-      .filter((change) => change.place <= people.through)
-      .toSorted((one, other) => one.place - other.place);
-    const changes = found.slice(0, limit);
-    const last = Math.max(changes.at(-1)?.place ?? place, place);
-    if (found.length > limit) return { changes, through: last, isLast: false };
-    return people.through === Infinity
-      ? { changes, through: last, isLast: true }
-      : { changes, through: people.through, isLast: false };
+    return changesPage([...chats, ...blocks], people, place, limit);
   };
 
   /** Messages after a seq that were not changed since, as many as a page can take and one more. */

@@ -1,14 +1,7 @@
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { conversationStream, receiptsStream } from '../schemas/streams.ts';
-import {
-  BadCursor,
-  clampLimit,
-  type Chat,
-  type ChatPage,
-  type ChatsOptions,
-  type Message,
-  type TotalUnread,
-} from './inbox.ts';
+import { clampLimit, type Chat, type ChatPage, type ChatsOptions, type Message, type TotalUnread } from './inbox.ts';
+import { chatCursor, placeInCursor } from './inbox-chat-list.ts';
 import {
   askerOf,
   chatRow,
@@ -20,17 +13,8 @@ import {
   type ChatRow,
   type InboxReads,
 } from './cassandra-inbox-read.ts';
-import {
-  bucketOf,
-  bucketSize,
-  idBytes,
-  kinds,
-  messageState,
-  numberIn,
-  roles,
-  userIdIn,
-  type Preview,
-} from './cassandra-inbox-values.ts';
+import { bucketOf, bucketSize, idBytes, kinds, roles } from './inbox-codes.ts';
+import { messageState, numberIn, userIdIn, type Preview } from './cassandra-inbox-values.ts';
 import type { InboxStore } from './cassandra-inbox-store.ts';
 
 export const isPresentIn = ({ role }: ChatRow): boolean => role >= 0;
@@ -111,15 +95,6 @@ export const chatsIn = async (store: InboxStore, rows: readonly ChatRow[], asker
   }));
 };
 
-const cursorPattern = /^1\.([0-9a-z]{1,11})$/;
-
-const placeInCursor = (cursor: string | null): number => {
-  if (cursor === null) return Number.MAX_SAFE_INTEGER;
-  const place = parseInt(cursorPattern.exec(cursor)?.[1] ?? '', 36);
-  if (!Number.isSafeInteger(place)) throw new BadCursor('not a cursor of a chat list');
-  return place;
-};
-
 export const chatQueries = (reads: InboxReads) => {
   const { store } = reads;
   return {
@@ -137,7 +112,7 @@ export const chatQueries = (reads: InboxReads) => {
       const last = page.at(-1);
       return {
         chats: await chatsIn(store, page, asker),
-        next: found.length <= most || last === undefined ? null : `1.${activity(last).toString(36)}`,
+        next: found.length <= most || last === undefined ? null : chatCursor(activity(last)),
         incomplete: asker.incomplete,
       };
     },

@@ -1,14 +1,15 @@
 import type { Client } from 'cassandra-driver';
+import { uuidBytes } from '../event-log/bytes.ts';
 import type { CommandId, UserId } from '../schemas/ids.ts';
 import { timeOfUuid } from '../schemas/uuid-v7.ts';
 import { inOrder } from './cassandra-inbox-read.ts';
 import type { TableSet } from './cassandra-inbox-schema.ts';
 import { readState } from './cassandra-inbox-state.ts';
 import type { InboxStore } from './cassandra-inbox-store.ts';
+import { idBytes } from './inbox-codes.ts';
 import {
   commandIdIn,
   conversationIdIn,
-  idBytes,
   isTrue,
   messageState,
   numberIn,
@@ -24,7 +25,7 @@ type Line = readonly (string | number | null)[];
 
 const flag = (row: Row, column: string): number => (isTrue(row, column) ? 1 : 0);
 const number = (row: Row, column: string): number => numberOr(row, column, 0);
-const uuid = (id: CommandId): string => Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
+const uuid = (id: CommandId): string => uuidBytes(id).toString('base64url');
 
 const rowsAtOnce = 200;
 

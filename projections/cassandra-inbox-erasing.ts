@@ -1,11 +1,10 @@
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import type { RowWrite } from './cassandra-inbox-rows.ts';
 import { inParallel, type InboxStore } from './cassandra-inbox-store.ts';
+import { bucketOf, idBytes } from './inbox-codes.ts';
 import {
-  bucketOf,
   conversationIdIn,
   erasureOf,
-  idBytes,
   messageState,
   noContent,
   numberIn,

@@ -1,5 +1,7 @@
 import type { ConversationId, UserId } from '../schemas/ids.ts';
-import { kinds, previewOf, roles, type Preview } from './cassandra-inbox-values.ts';
+import { previewOf } from './inbox-chat-list.ts';
+import { kinds, roles } from './inbox-codes.ts';
+import type { Preview } from './cassandra-inbox-values.ts';
 import type { InboxChange } from './project-inbox.ts';
 
 type ChangeOf<T extends InboxChange['type']> = Extract<InboxChange, { type: T }>;

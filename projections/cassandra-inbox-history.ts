@@ -11,6 +11,7 @@ import {
   type PageFrom,
   type Profile,
 } from './inbox.ts';
+import { endsOf, lengthOf, pageText } from './inbox-history-page.ts';
 import { memberIn } from './cassandra-inbox-load.ts';
 import { isPresent } from './cassandra-inbox-fold.ts';
 import {
@@ -18,7 +19,6 @@ import {
   chatRow,
   erasedAmong,
   inOrder,
-  lengthOf,
   messageIn,
   messageRowAt,
   messageRowsIn,
@@ -28,20 +28,10 @@ import {
   type ChatRow,
   type InboxReads,
 } from './cassandra-inbox-read.ts';
-import {
-  dayOf,
-  idBytes,
-  isTrue,
-  numberIn,
-  roles,
-  textOrNull,
-  userIdIn,
-  uuidBytes,
-  type Row,
-} from './cassandra-inbox-values.ts';
+import { uuidBytes } from '../event-log/bytes.ts';
+import { idBytes, roles } from './inbox-codes.ts';
+import { dayOf, isTrue, numberIn, textOrNull, userIdIn, type Row } from './cassandra-inbox-values.ts';
 
-/** UTF-16 units of text after which a page ends before its limit, so that long texts make short pages. */
-export const pageText = 1_048_576;
 /** Long texts that are read at once. */
 const textsAtOnce = 16;
 
@@ -118,12 +108,9 @@ export const historyQueries = (reads: InboxReads) => {
       const [asker, row] = await Promise.all([askerOf(reads, user), chatRow(store, user, conversation)]);
       if (row === undefined) return undefined;
       const messages = await pageFrom(asker, row, from, clampLimit(limit));
-      const [first, last] = [messages[0], messages.at(-1)];
-      const none = row.seq <= row.visibleFrom;
       return {
         messages,
-        isFirst: none || (first === undefined ? from.from === 'before' : first.seq === row.visibleFrom + 1),
-        isLast: none || (last === undefined ? from.from === 'after' : last.seq === row.seq),
+        ...endsOf(messages, from, row),
         incomplete: asker.incomplete || asker.isParked(conversationStream(conversation)),
       };
     },

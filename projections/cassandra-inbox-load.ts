@@ -2,17 +2,8 @@ import type { ConversationId, Seq, UserId } from '../schemas/ids.ts';
 import { emptyConversation, newMember, type ConversationFold, type MemberState } from './cassandra-inbox-fold.ts';
 import { countKey, messageKey, type Count, type MessageState } from './cassandra-inbox-message-rows.ts';
 import { inParallel, type InboxStore } from './cassandra-inbox-store.ts';
-import {
-  bucketOf,
-  idBytes,
-  isTrue,
-  numberIn,
-  numberOr,
-  previewIn,
-  textOrNull,
-  userIdIn,
-  type Row,
-} from './cassandra-inbox-values.ts';
+import { bucketOf, idBytes } from './inbox-codes.ts';
+import { isTrue, numberIn, numberOr, previewIn, textOrNull, userIdIn, type Row } from './cassandra-inbox-values.ts';
 
 /** What the writer remembers of what it wrote or read; forgotten whenever a write may have been lost. */
 export interface Known {

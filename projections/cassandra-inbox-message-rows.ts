@@ -1,16 +1,8 @@
 import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
 import type { RowWrite } from './cassandra-inbox-rows.ts';
-import {
-  bucketOf,
-  chunkOf,
-  dayOf,
-  idBytes,
-  messageState,
-  stampOf,
-  storedContent,
-  uuidBytes,
-  type StoredContent,
-} from './cassandra-inbox-values.ts';
+import { uuidBytes } from '../event-log/bytes.ts';
+import { bucketOf, idBytes } from './inbox-codes.ts';
+import { chunkOf, dayOf, messageState, stampOf, storedContent, type StoredContent } from './cassandra-inbox-values.ts';
 import type { InboxChange } from './project-inbox.ts';
 
 type ChangeOf<T extends InboxChange['type']> = Extract<InboxChange, { type: T }>;

@@ -1,6 +1,16 @@
 import type { UserId } from '../schemas/ids.ts';
 import { kindOf } from '../schemas/streams.ts';
 import type { Missed, MissedItem } from './inbox.ts';
+import {
+  insert,
+  itemSize,
+  nextLookUp,
+  pageRoom,
+  sizeOfConversation,
+  sizeOfMessage,
+  type Item,
+  type SizedItem,
+} from './inbox-missed-page.ts';
 import { isPresentIn } from './cassandra-inbox-chats.ts';
 import { inJoiningOrder } from './cassandra-inbox-history.ts';
 import { changesBetween, seqUpTo, type ChangeAtPlace } from './cassandra-inbox-places.ts';
@@ -14,34 +24,23 @@ import {
   type ChatRow,
   type InboxReads,
 } from './cassandra-inbox-read.ts';
+import { idBytes, kinds, roles } from './inbox-codes.ts';
 import {
   commandIdIn,
   contentOf,
-  idBytes,
-  kinds,
   messageState,
   numberIn,
   numberOr,
   positiveOrNull,
-  roles,
   textOrNull,
   userIdIn,
   type Row,
 } from './cassandra-inbox-values.ts';
 
-/** So that the frames of a page fit where frames wait for a socket; in UTF-16 units. */
-const pageRoom = 524_288;
-/** What an item takes of it beside its text: about as much as its frame. */
-const itemSize = 200;
-const memberSize = 50;
-
-/** `MissedItem` without where it stands. */
-type Item = MissedItem extends infer One ? (One extends MissedItem ? Omit<One, 'place'> : never) : never;
-
 /** The next item of one chat. */
 interface Source {
   readonly place: number;
-  readonly read: () => Promise<{ readonly item: Item; readonly size: number }>;
+  readonly read: () => Promise<SizedItem>;
   /** What lies behind it, looked up only when it was taken. */
   readonly rest: () => Promise<readonly Source[]>;
 }
@@ -50,18 +49,6 @@ const none = (): Promise<readonly Source[]> => Promise.resolve([]);
 
 /** Rows are looked up few at first, for of most chats a page takes few. */
 const firstLookUp = 4;
-const mostLookedUp = 256;
-
-/** Sources by falling places, so that the next one is the last. */
-const insert = (queue: Source[], source: Source): void => {
-  let [low, high] = [0, queue.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((queue[middle]?.place ?? 0) > source.place) low = middle + 1;
-    else high = middle;
-  }
-  queue.splice(low, 0, source);
-};
 
 export const missedQueries = ({ store, state }: InboxReads) => {
   const membersOf = async ({ conversation }: ChatRow) =>
@@ -131,7 +118,7 @@ export const missedQueries = ({ store, state }: InboxReads) => {
         version: numberOr(row, 'change_version', 0),
         changedAt: numberOr(row, 'change_at', null),
       };
-      return { item, size: itemSize + (content?.type === 'text' ? content.text.length : 0) };
+      return { item, size: sizeOfMessage({ content }) };
     };
 
     /** The messages of a chat after a seq. */
@@ -140,8 +127,7 @@ export const missedQueries = ({ store, state }: InboxReads) => {
       const rows = await messageRowsIn(store, chat.conversation, range, lookUp);
       const at = async (index: number): Promise<readonly Source[]> => {
         const row = rows[index];
-        if (row === undefined)
-          return rows.length < lookUp ? [] : sentAfter(chat, known + index, Math.min(lookUp * 4, mostLookedUp));
+        if (row === undefined) return rows.length < lookUp ? [] : sentAfter(chat, known + index, nextLookUp(lookUp));
         const place = numberIn(row, 'sent_place');
         // Later ones are not all there yet.
         if (place > applied) return [];
@@ -176,7 +162,7 @@ export const missedQueries = ({ store, state }: InboxReads) => {
         const read = () => Promise.resolve({ item: endedIn(chat), size: itemSize });
         return [{ place: atMost(chat.memberPlace), read, rest: none }];
       }
-      const size = itemSize + memberSize * chat.members;
+      const size = sizeOfConversation(chat.members);
       const conversation = (place: number, rest: Source['rest']): Source => ({
         place,
         read: async () => ({ item: await conversationIn(chat), size }),

@@ -1,6 +1,7 @@
 import { slotOf, type UserId } from '../schemas/ids.ts';
 import type { RowWrite } from './cassandra-inbox-rows.ts';
-import { availabilities, idBytes, personChunkOf, stampOf } from './cassandra-inbox-values.ts';
+import { availabilities, idBytes } from './inbox-codes.ts';
+import { personChunkOf, stampOf } from './cassandra-inbox-values.ts';
 import type { InboxChange } from './project-inbox.ts';
 
 /** What people say of themselves, whom they block, and how they have their chats. */

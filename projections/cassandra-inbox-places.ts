@@ -1,7 +1,8 @@
 import type { ConversationId } from '../schemas/ids.ts';
 import { messageRowAt, messageRowsIn, type ChatRow } from './cassandra-inbox-read.ts';
 import type { InboxStore } from './cassandra-inbox-store.ts';
-import { chunkOf, idBytes, numberIn } from './cassandra-inbox-values.ts';
+import { idBytes } from './inbox-codes.ts';
+import { chunkOf, numberIn } from './cassandra-inbox-values.ts';
 
 const lookedThrough = 64;
 const firstStep = 64;

@@ -1,9 +1,10 @@
 import { everySlot } from '../schemas/slots.ts';
 import { slotOf, type UserId } from '../schemas/ids.ts';
-import { clampLimit, type Presence } from './inbox.ts';
+import { clampLimit, nothingShown, type Presence } from './inbox.ts';
 import { isPresentIn } from './cassandra-inbox-chats.ts';
 import { askerOf, chatRows, inOrder, type InboxReads } from './cassandra-inbox-read.ts';
-import { availabilities, idBytes, isTrue, numberOr, textOrNull, userIdIn } from './cassandra-inbox-values.ts';
+import { availabilities, idBytes } from './inbox-codes.ts';
+import { isTrue, numberOr, textOrNull, userIdIn } from './cassandra-inbox-values.ts';
 
 export const presenceQueries = (reads: InboxReads) => {
   const { store } = reads;
@@ -36,8 +37,8 @@ export const presenceQueries = (reads: InboxReads) => {
           store.rows('person', '*', 'user = ?', [idBytes(other)]),
           shownTo(other),
         ]);
-        if (shown === 'none' || (row !== undefined && isTrue(row, 'erased'))) return { ...nothing, userId: other };
-        if (row === undefined) return { ...nothing, userId: other, shown };
+        if (shown === 'none' || (row !== undefined && isTrue(row, 'erased'))) return { ...nothingShown, userId: other };
+        if (row === undefined) return { ...nothingShown, userId: other, shown };
         const online = isTrue(row, 'online');
         return {
           userId: other,
@@ -66,12 +67,3 @@ export const presenceQueries = (reads: InboxReads) => {
     },
   };
 };
-
-const nothing = {
-  shown: 'none',
-  online: false,
-  lastSeen: null,
-  availability: 'available',
-  statusText: null,
-  version: 0,
-} as const;

@@ -3,13 +3,13 @@ import { userStream, type StreamName } from '../schemas/streams.ts';
 import type { Message } from './inbox.ts';
 import { inParallel, type InboxStore } from './cassandra-inbox-store.ts';
 import type { InboxState } from './cassandra-inbox-state.ts';
+import { uuidBytes } from '../event-log/bytes.ts';
+import { bucketOf, idBytes } from './inbox-codes.ts';
 import {
-  bucketOf,
   commandIdIn,
   contentOf,
   conversationIdIn,
   dayOf,
-  idBytes,
   isTrue,
   messageState,
   numberIn,
@@ -18,7 +18,6 @@ import {
   previewIn,
   textOrNull,
   userIdIn,
-  uuidBytes,
   type Preview,
   type Row,
 } from './cassandra-inbox-values.ts';
@@ -255,7 +254,3 @@ export const messageIn = (row: Row, { blocked }: Pick<Asker, 'blocked'>, erased:
     cut: false,
   };
 };
-
-/** UTF-16 units of its text. */
-export const lengthOf = ({ content }: Pick<Message, 'content'>): number =>
-  content?.type === 'text' ? content.text.length : 0;

@@ -7,7 +7,8 @@ import {
   type MemberState,
   type Touched,
 } from './cassandra-inbox-fold.ts';
-import { idBytes, stampOf, type Preview } from './cassandra-inbox-values.ts';
+import { idBytes } from './inbox-codes.ts';
+import { stampOf, type Preview } from './cassandra-inbox-values.ts';
 
 /** Cells of one row that are of one stream, with the stamp of its revision. */
 export interface RowWrite {

@@ -1,14 +1,11 @@
-import { codePoints } from '../schemas/code-points.ts';
 import type { MessageContent } from '../schemas/content.ts';
 import type { CommandId, ConversationId, Seq, UserId } from '../schemas/ids.ts';
 import { timeOfUuid } from '../schemas/uuid-v7.ts';
+import { commandIdOf, conversationIdOf, userIdOf } from './inbox-codes.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** How many seqs share a partition of messages and their counts by sender. */
-export const bucketSize = 5_000;
-export const bucketOf = (seq: number): number => Math.floor(seq / bucketSize);
-/** Of the log of a conversation's changes, by the revision of the event that changed. */
+/** A partition of the log of a conversation's changes, by the revision of the event that changed. */
 export const chunkOf = (revision: number): number => Math.floor(revision / 5_000);
 /** Of the log of changed profiles, by place. */
 export const personChunkOf = (place: number): number => Math.floor(place / 4_194_304);
@@ -24,9 +21,6 @@ export const erasureOf = (stamp: number): number => stamp + 1;
 
 /** What `state` says of a message's content. `long`: it lies in `long_text`. */
 export const messageState = { text: 0, json: 1, deleted: 2, long: 3, none: 4 } as const;
-export const kinds = ['direct', 'group'] as const;
-export const roles = ['member', 'admin'] as const;
-export const availabilities = ['available', 'away', 'busy'] as const;
 
 /** UTF-16 units above which a text lies in a table of its own: 5,000 of the others are some megabytes. */
 const longest = 2_000;
@@ -51,9 +45,6 @@ export const contentOf = ({ state, content }: StoredContent): MessageContent | n
   return state === messageState.json ? (JSON.parse(content) as MessageContent) : { type: 'text', text: content };
 };
 
-/** Code points of a text that a chat list shows. */
-const previewLength = 200;
-
 /** The newest message of a conversation, as lists show it. */
 export interface Preview {
   readonly seq: Seq;
@@ -68,31 +59,14 @@ export interface Preview {
   readonly changedAt: number | null;
 }
 
-/** Of a content, what a list shows of it. */
-export const previewOf = (content: MessageContent | null): Pick<Preview, 'content' | 'cut'> => {
-  if (content?.type !== 'text' || codePoints(content.text) <= previewLength) return { content, cut: false };
-  const text = Array.from(content.text.slice(0, previewLength * 2))
-    .slice(0, previewLength)
-    .join('');
-  return { content: { type: 'text', text }, cut: true };
-};
-
-/** 16 bytes of an id. */
-export const idBytes = (id: UserId | ConversationId): Buffer => Buffer.from(id, 'base64url');
-export const uuidBytes = (id: CommandId): Buffer => Buffer.from(id.replaceAll('-', ''), 'hex');
-
 const bytesIn = (row: Row, column: string): Buffer => {
   const value: unknown = row[column];
-  if (!Buffer.isBuffer(value) || value.length !== 16) throw new Error(`${column} is no id`);
+  if (!Buffer.isBuffer(value)) throw new Error(`${column} is no id`);
   return value;
 };
-export const userIdIn = (row: Row, column: string): UserId => bytesIn(row, column).toString('base64url') as UserId;
-export const conversationIdIn = (row: Row, column: string): ConversationId =>
-  bytesIn(row, column).toString('base64url') as ConversationId;
-export const commandIdIn = (row: Row, column: string): CommandId => {
-  const hex = bytesIn(row, column).toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as CommandId;
-};
+export const userIdIn = (row: Row, column: string): UserId => userIdOf(bytesIn(row, column));
+export const conversationIdIn = (row: Row, column: string): ConversationId => conversationIdOf(bytesIn(row, column));
+export const commandIdIn = (row: Row, column: string): CommandId => commandIdOf(bytesIn(row, column));
 
 /** Undefined: never written. */
 export const numberOr = <Otherwise>(row: Row, column: string, otherwise: Otherwise): number | Otherwise => {

@@ -1,7 +1,6 @@
 import type { CassandraConnection } from '../command-side/cassandra-connection.ts';
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
 import type { EventLog } from '../event-log/event-log.ts';
-import { unbrokenLogs } from '../event-log/unbroken-logs.ts';
 import type { LogId } from '../schemas/position.ts';
 import { inboxCatalogue } from './cassandra-inbox-catalogue.ts';
 import { readState } from './cassandra-inbox-state.ts';
@@ -9,6 +8,7 @@ import { openCassandraInboxWriter, type CassandraInboxWriter } from './cassandra
 import { mostCopied, openCassandraInbox } from './cassandra-inbox.ts';
 import type { Inbox } from './inbox.ts';
 import type { VersionStore } from './version-store.ts';
+import { versionsOfLog } from './versions-of-log.ts';
 
 export interface InboxVersionsDeps {
   readonly connection: CassandraConnection;
@@ -24,14 +24,12 @@ export interface InboxVersionsDeps {
  * Versions that are sets of tables in a keyspace. One that was built along a log which was restored since is not followed
  * on: its rows were written before its position, and those of a tail that is lost outrank the new ones.
  */
-export const inboxVersions = (deps: InboxVersionsDeps): VersionStore<Inbox> => {
+export const inboxVersions = (deps: InboxVersionsDeps): VersionStore<Inbox, CassandraInboxWriter> => {
   const { connection, version, eventLog, clock, randomBytes, warn } = deps;
   const { client } = connection;
   const catalogue = inboxCatalogue(client);
-  const writers = new Map<string, CassandraInboxWriter>();
   const hexOf = (log: LogId): string => Buffer.from(log, 'base64url').toString('hex');
   const nameIn = (log: LogId, build: number): string => `inbox-${hexOf(log)}-v${version}-b${build}`;
-  const pattern = /-b([0-9]{1,9})$/;
 
   const open = async (name: string): Promise<CassandraInboxWriter> => {
     const set = await catalogue.setFor(name);
@@ -39,36 +37,22 @@ export const inboxVersions = (deps: InboxVersionsDeps): VersionStore<Inbox> => {
   };
 
   return {
-    async found() {
-      const logs = await unbrokenLogs(eventLog);
-      const found = [];
-      for (const name of await catalogue.versions()) {
-        const build = Number(pattern.exec(name)?.[1]);
-        if ([...logs].some((log) => nameIn(log, build) === name)) found.push({ name, build });
-        else {
+    found: async () =>
+      versionsOfLog(eventLog, await catalogue.versions(), {
+        nameIn,
+        removeOther: (name) => {
           warn({ version: name }, 'an inbox is not of this log or this program and is removed');
-          await catalogue.remove(name);
-        }
-      }
-      return found.toSorted((one, other) => one.build - other.build);
-    },
+          return catalogue.remove(name);
+        },
+      }),
     nameOf: (build) => nameIn(eventLog.head().log, build),
-    async open(name) {
-      const writer = await open(name);
-      writers.set(name, writer);
-      return writer;
-    },
+    open,
     openAsked: async (name) => openCassandraInbox(connection, await catalogue.setFor(name)),
-    async remove(name) {
-      writers.delete(name);
-      await catalogue.remove(name);
-    },
+    remove: (name) => catalogue.remove(name),
     live: () => catalogue.live(),
     setLive: (name) => catalogue.setLive(name, clock.now()),
     // There is no view of an earlier state, so there is no later one until it was read.
-    async freeze(name) {
-      const writer = writers.get(name);
-      if (writer === undefined) throw new Error(`${name} is not open`);
+    async freeze(name, writer) {
       const release = await writer.hold();
       const { position } = await readState(client, await catalogue.setFor(name));
       return {

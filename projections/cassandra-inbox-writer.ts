@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { CassandraConnection } from '../command-side/cassandra-connection.ts';
 import type { UserId } from '../schemas/ids.ts';
 import type { StreamName } from '../schemas/streams.ts';
+import { besideBatches } from './beside-batches.ts';
 import { planBatch } from './cassandra-inbox-batch.ts';
 import { dumpInbox } from './cassandra-inbox-dump.ts';
 import { eraseTexts } from './cassandra-inbox-erasing.ts';
@@ -10,6 +10,7 @@ import { safeAfterMs, safePositions } from './cassandra-inbox-safe.ts';
 import type { TableSet } from './cassandra-inbox-schema.ts';
 import { readState, stateWriter, type StateWriter } from './cassandra-inbox-state.ts';
 import { inboxStore } from './cassandra-inbox-store.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import {
   unfinishedRefold,
   type FollowedBatch,
@@ -39,8 +40,6 @@ interface Begun {
   readonly parked: Map<StreamName, ParkedStream>;
 }
 
-const eraseAgainMs = 1_000;
-
 /**
  * Writes one version of the inbox. The rows of a batch are on a quorum before its position is; and as the cluster may forget
  * the last of what it acknowledged when it loses a node, whoever follows begins at the safe position after every loss.
@@ -51,7 +50,6 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
   const store = inboxStore(client, set);
   const safe = safePositions();
   const closing = new AbortController();
-  const isClosing = (): boolean => closing.signal.aborted;
   const erasing = new Set<UserId>();
   /** When the texts of people were gone, whose erasure is still on record: until that cannot be forgotten. */
   const erasedAt = new Map<UserId, number>();
@@ -60,8 +58,6 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
   /** Events whose message was missing once: if it is again after a new beginning, the log has none. */
   const missed = new Set<string>();
   let begun: Begun | undefined;
-  let eraser: Promise<void> | undefined;
-  let turn: Promise<unknown> = Promise.resolve();
 
   const lose = (): void => {
     begun = undefined;
@@ -73,15 +69,12 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
   // One that was away together with all others is taken for a new one by the driver.
   for (const event of ['hostDown', 'hostRemove']) client.on(event, onDown);
 
-  /** One at a time. What failed may have been written in part, so nothing is taken for known any more. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = turn.then(work).catch((error: unknown) => {
-      lose();
-      throw error;
-    });
-    turn = done.catch(() => undefined);
-    return done;
-  };
+  /** What failed may have been written in part, so nothing is taken for known any more. */
+  const turns = oneAtATime((error) => {
+    lose();
+    return error;
+  });
+  const inTurn = turns.run;
   const begin = async (): Promise<Begun & { readonly stored: Awaited<ReturnType<typeof readState>> }> => {
     const stored = await readState(client, set);
     safe.startFrom(stored.position?.safe);
@@ -97,7 +90,7 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
     }
     wholeAt.clear();
     for (const user of stored.erasing) erasing.add(user);
-    eraseSoon();
+    eraser.begin();
     return { ...begun, stored };
   };
   const current = (): Begun => {
@@ -114,22 +107,11 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
       }
     }
   };
-  const eraseSoon = (): void => {
-    const run = async (): Promise<void> => {
-      while (erasing.size > 0 && !isClosing()) {
-        try {
-          await eraseAll();
-        } catch (error) {
-          if (isClosing()) return;
-          warn({ err: error }, 'what was erased could not be taken out of the inbox; it is tried again');
-          await pause(eraseAgainMs, undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
-        }
-      }
-    };
-    eraser ??= run().finally(() => {
-      eraser = undefined;
-    });
-  };
+  const eraser = besideBatches(
+    eraseAll,
+    (error) => warn({ err: error }, 'what was erased could not be taken out of the inbox; it is tried again'),
+    closing.signal,
+  );
   const settleErased = async ({ state }: Begun): Promise<void> => {
     for (const [user, at] of erasedAt) {
       if (now() - at < safeAfterMs) continue;
@@ -160,7 +142,7 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
       erasedAt.delete(user);
     }
     keepSmall(now.known);
-    if (erased.length > 0) eraseSoon();
+    if (erased.length > 0) eraser.begin();
     return parked;
   };
 
@@ -216,8 +198,8 @@ export const openCassandraInboxWriter = async (deps: CassandraInboxDeps): Promis
     async close() {
       for (const event of ['hostDown', 'hostRemove']) client.removeListener(event, onDown);
       closing.abort();
-      await turn;
-      await eraser;
+      await turns.done();
+      await eraser.ended();
     },
   };
 };

@@ -1,7 +1,6 @@
 import type { Client } from '@elastic/elasticsearch';
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
 import type { EventLog } from '../event-log/event-log.ts';
-import { unbrokenLogs } from '../event-log/unbroken-logs.ts';
 import type { LogId } from '../schemas/position.ts';
 import { withoutRequest, type ElasticsearchWarn } from './elasticsearch-connection.ts';
 import { hexOf } from './elasticsearch-search-documents.ts';
@@ -10,6 +9,7 @@ import { searchIndexReader } from './elasticsearch-search-read.ts';
 import { openSearchIndexWriter, type SearchIndexWriter } from './elasticsearch-search-writer.ts';
 import type { MessageSearch } from './search.ts';
 import type { VersionStore } from './version-store.ts';
+import { versionsOfLog } from './versions-of-log.ts';
 
 export interface SearchIndicesDeps {
   readonly client: Client;
@@ -28,12 +28,10 @@ export interface SearchIndicesDeps {
  * Versions that are indices of an Elasticsearch. One that was built along a log which was restored since is not followed on:
  * its documents were written before its position, and those of a tail that is lost outrank the new ones.
  */
-export const searchIndices = (deps: SearchIndicesDeps): VersionStore<MessageSearch> => {
+export const searchIndices = (deps: SearchIndicesDeps): VersionStore<MessageSearch, SearchIndexWriter> => {
   const { client, prefix, version, budgetMs, eventLog, clock, randomBytes, warn } = deps;
   const liveAlias = `${prefix}-live`;
   const nameIn = (log: LogId, build: number): string => `${prefix}-${hexOf(log)}-v${version}-b${build}`;
-  const pattern = new RegExp(`^${prefix}-[0-9a-f]{32}-v[0-9]{1,9}-b([0-9]{1,9})$`);
-  const writers = new Map<string, SearchIndexWriter>();
 
   const plainly = async <T>(work: Promise<T>): Promise<T> => {
     try {
@@ -48,36 +46,25 @@ export const searchIndices = (deps: SearchIndicesDeps): VersionStore<MessageSear
 
   return {
     async found() {
-      const logs = await unbrokenLogs(eventLog);
-      const found = [];
-      for (const { alias } of await plainly(findIndices(client, `${prefix}-`))) {
-        const build = Number(pattern.exec(alias)?.[1]);
-        if ([...logs].some((log) => nameIn(log, build) === alias)) found.push({ name: alias, build });
-        else {
-          warn({ version: alias }, 'an index is not of this log or this program and is removed');
-          await remove(alias);
-        }
-      }
-      return found.toSorted((one, other) => one.build - other.build);
+      const indices = await plainly(findIndices(client, `${prefix}-`));
+      const names = indices.map(({ alias }) => alias);
+      return versionsOfLog(eventLog, names, {
+        nameIn,
+        removeOther: (name) => {
+          warn({ version: name }, 'an index is not of this log or this program and is removed');
+          return remove(name);
+        },
+      });
     },
     nameOf: (build) => nameIn(eventLog.head().log, build),
-    async open(name) {
-      const writer = await open(name);
-      writers.set(name, writer);
-      return writer;
-    },
+    open,
     openAsked: (name) =>
       Promise.resolve(searchIndexReader({ client, alias: aliasNamed(name), budgetMs, now: () => clock.monotonic() })),
-    async remove(name) {
-      await remove(name);
-      writers.delete(name);
-    },
+    remove,
     live: () => plainly(liveIndex(client, liveAlias)),
     setLive: (name) =>
       plainly(setLiveIndex(client, { liveAlias, alias: aliasNamed(name), prefix: `${prefix}-`, since: clock.now() })),
-    async freeze(name) {
-      const writer = writers.get(name);
-      if (writer === undefined) throw new Error(`${name} is not open`);
+    async freeze(_name, writer) {
       const frozen = await writer.freeze();
       return { ...frozen, place: frozen.position?.place ?? 0 };
     },

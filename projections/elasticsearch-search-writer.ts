@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@elastic/elasticsearch';
 import type { UserId } from '../schemas/ids.ts';
 import type { StreamName } from '../schemas/streams.ts';
+import { besideBatches } from './beside-batches.ts';
 import { withoutRequest, type ElasticsearchWarn } from './elasticsearch-connection.ts';
 import { writeDocuments } from './elasticsearch-search-bulk.ts';
 import type { DocumentKey, MessageBase } from './elasticsearch-search-documents.ts';
@@ -10,6 +10,7 @@ import { eraseSome, purge, readErased } from './elasticsearch-search-erasing.ts'
 import { editedOfEarlier, projectBatch, writesOf, type PlacedChange } from './elasticsearch-search-fold.ts';
 import { isMissingIndex, openIndex, type IndexAlias } from './elasticsearch-search-index.ts';
 import { readState, writeState, type IndexState, type StoredState } from './elasticsearch-search-state.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { unfinishedRefold, type AppliedPosition, type ParkedStream, type ReadModelWriter } from './read-model.ts';
 
 export interface SearchIndexWriter extends ReadModelWriter {
@@ -23,7 +24,6 @@ export interface SearchWriterDeps {
   readonly warn: ElasticsearchWarn;
 }
 
-const eraseAgainMs = 1_000;
 const baseFields = ['kind', 'conversation', 'seq', 'sender', 'time', 'place'];
 const lookedUpAtOnce = 1_000;
 
@@ -31,20 +31,14 @@ const lookedUpAtOnce = 1_000;
 export const openSearchIndexWriter = async ({ client, alias, warn }: SearchWriterDeps): Promise<SearchIndexWriter> => {
   await openIndex(client, alias);
   const closing = new AbortController();
-  const isClosing = (): boolean => closing.signal.aborted;
   let known: { state: StoredState; readonly erased: Set<UserId> } | undefined;
-  let turn: Promise<unknown> = Promise.resolve();
-  let erasing: Promise<void> | undefined;
 
   /** What went wrong may have been written nevertheless: everything is read anew. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = turn.then(work).catch((error: unknown) => {
-      known = undefined;
-      throw withoutRequest(error);
-    });
-    turn = done.catch(() => undefined);
-    return done;
-  };
+  const turns = oneAtATime((error) => {
+    known = undefined;
+    return withoutRequest(error);
+  });
+  const inTurn = turns.run;
   const load = async (): Promise<NonNullable<typeof known>> =>
     (known ??= { state: await readState(client, alias), erased: await readErased(client, alias) });
   const store = async (changed: Partial<IndexState>): Promise<void> => {
@@ -88,27 +82,15 @@ export const openSearchIndexWriter = async ({ client, alias, warn }: SearchWrite
       });
     }
   };
-  /** Beside the batches, for it may take long. */
-  const eraseSoon = (): void => {
-    const run = async (): Promise<void> => {
-      while (!isClosing()) {
-        try {
-          await eraseAll();
-          return;
-        } catch (error) {
-          if (isClosing()) return;
-          warn(
-            { err: withoutRequest(error) },
-            'what was erased could not be taken out of the search index; it is tried again',
-          );
-        }
-        await pause(eraseAgainMs, undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
-      }
-    };
-    erasing ??= run().finally(() => {
-      erasing = undefined;
-    });
-  };
+  const eraser = besideBatches(
+    eraseAll,
+    (error) =>
+      warn(
+        { err: withoutRequest(error) },
+        'what was erased could not be taken out of the search index; it is tried again',
+      ),
+    closing.signal,
+  );
 
   const replaceParked = async (stream: StreamName, parked: ParkedStream | undefined): Promise<void> => {
     const { state } = await load();
@@ -128,7 +110,7 @@ export const openSearchIndexWriter = async ({ client, alias, warn }: SearchWrite
           await openIndex(client, alias);
         }
         const { position, erasing: users } = (await load()).state;
-        if (users.length > 0) eraseSoon();
+        if (users.length > 0) eraser.begin();
         return position === null ? undefined : { applied: position, safe: position };
       }),
     apply: (batch) =>
@@ -143,7 +125,7 @@ export const openSearchIndexWriter = async ({ client, alias, warn }: SearchWrite
           parked: [...state.parked, ...parked],
           erasing: withErasing(state, users),
         });
-        if (users.length > 0) eraseSoon();
+        if (users.length > 0) eraser.begin();
         return { parked };
       }),
     parked: () => inTurn(async () => (await load()).state.parked.toSorted((a, b) => (a.stream < b.stream ? -1 : 1))),
@@ -158,7 +140,7 @@ export const openSearchIndexWriter = async ({ client, alias, warn }: SearchWrite
           const { changes, parked } = projectBatch(page, -1, new Set());
           const users = await write(changes);
           await store({ erasing: withErasing((await load()).state, users) });
-          if (users.length > 0) eraseSoon();
+          if (users.length > 0) eraser.begin();
           const [poison] = parked;
           if (poison !== undefined) await replaceParked(stream, poison);
           return poison === undefined;
@@ -183,8 +165,8 @@ export const openSearchIndexWriter = async ({ client, alias, warn }: SearchWrite
     },
     async close() {
       closing.abort();
-      await turn;
-      await erasing;
+      await turns.done();
+      await eraser.ended();
     },
   };
   return writer;

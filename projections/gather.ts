@@ -4,7 +4,7 @@ import type { Tail, TailBatch } from '../event-log/event-log.ts';
  * What a store is given at once when so many events wait: a row that several of them change is written once, and what a
  * store does for a batch as a whole (a commit, a refresh) is shared by all of them.
  */
-const mostEvents = 4_000;
+export const mostGathered = 4_000;
 /** Each reads up to about 4 MiB from the store. */
 const mostPulls = 8;
 
@@ -22,7 +22,7 @@ export const gather = async (tail: Tail, first: TailBatch, more: () => Promise<b
   const events = [...first.events];
   let last = first;
   let pulls = 0;
-  while (events.length > 0 && events.length < mostEvents) {
+  while (events.length > 0 && events.length < mostGathered) {
     let next = tail.pullNow();
     if (next === undefined && !last.caughtUp) {
       if (++pulls === mostPulls) break;

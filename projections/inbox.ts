@@ -315,6 +315,16 @@ export interface Presence {
   readonly version: number;
 }
 
+/** Of somebody whose presence is not shown, or of whom there is none. */
+export const nothingShown: Omit<Presence, 'userId'> = {
+  shown: 'none',
+  online: false,
+  lastSeen: null,
+  availability: 'available',
+  statusText: null,
+  version: 0,
+};
+
 export interface FoundCommand {
   /** Of the command's first event, whose links and times are its answer. */
   readonly revision: number | undefined;

@@ -4,8 +4,8 @@ import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { userStream, type StreamName } from '../schemas/streams.ts';
 import { timeOfUuid } from '../schemas/uuid-v7.ts';
 import type { Message } from './inbox.ts';
+import { idBytes } from './inbox-codes.ts';
 import {
-  idBytes,
   commandIdIn,
   messageState,
   numberIn,
@@ -111,7 +111,3 @@ export const messageIn = (row: Row, { blocked }: Asker): Message => {
     cut: false,
   };
 };
-
-/** UTF-16 units of its text. */
-export const lengthOf = ({ content }: Pick<Message, 'content'>): number =>
-  content?.type === 'text' ? content.text.length : 0;

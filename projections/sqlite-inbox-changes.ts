@@ -2,21 +2,13 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { conversationStream } from '../schemas/streams.ts';
 import type { ChangeAt, ChangedMessages, Changes, Message } from './inbox.ts';
-import {
-  changesAfterPlace,
-  inboxAccess,
-  lengthOf,
-  messageAtPlace,
-  messageIn,
-  type Asker,
-} from './sqlite-inbox-access.ts';
+import { changesPage, mostPeopleLookedAt, nobody, type ChangedPeople } from './inbox-changes-page.ts';
+import { lengthOf, pageText } from './inbox-history-page.ts';
+import { changesAfterPlace, inboxAccess, messageAtPlace, messageIn, type Asker } from './sqlite-inbox-access.ts';
 import type { chatQueries } from './sqlite-inbox-chats.ts';
 import { numberIn, userIdIn, type Row } from './sqlite-inbox-file.ts';
-import { pageText, profileIn } from './sqlite-inbox-history.ts';
+import { profileIn } from './sqlite-inbox-history.ts';
 import { seqUpTo } from './sqlite-inbox-places.ts';
-
-/** People looked at for one page, whether the user has to do with them or not. */
-const mostPeopleLookedAt = 500;
 
 type Change = { readonly place: number; readonly message: Message };
 
@@ -39,8 +31,8 @@ export const changeQueries = (
   const messageAt = db.prepare(messageAtPlace);
 
   /** Profiles of people with whom the user has a chat, and up to where they were looked through. */
-  const profilesAfter = ({ no }: Asker, place: number): { readonly changes: ChangeAt[]; readonly through: number } => {
-    if (place === 0) return { changes: [], through: Infinity };
+  const profilesAfter = ({ no }: Asker, place: number): ChangedPeople => {
+    if (place === 0) return nobody;
     const rows = changedPeople.all(place);
     const through = rows.length > mostPeopleLookedAt ? numberIn(rows[mostPeopleLookedAt - 1] ?? {}, 'place') : Infinity;
     const known = rows
@@ -58,21 +50,11 @@ export const changeQueries = (
     return place > 0 && at > place ? [{ type: 'blocks', place: at }] : [];
   };
 
-  const nobody = { changes: [], through: Infinity };
-
   const changesOfAll = (user: UserId, place: number, limit: number, peopleAfter: typeof profilesAfter): Changes => {
     const by = asker(user);
     if (by === undefined) return { changes: [], through: place, isLast: true };
-    const people = peopleAfter(by, place);
-    const found = [...changedAfter(by, place, limit), ...people.changes, ...blocksAfter(by, place)]
-      .filter((change) => change.place <= people.through)
-      .toSorted((a, b) => a.place - b.place);
-    const changes = found.slice(0, limit);
-    const last = changes.at(-1)?.place ?? place;
-    if (found.length > limit) return { changes, through: last, isLast: false };
-    return people.through === Infinity
-      ? { changes, through: last, isLast: true }
-      : { changes, through: people.through, isLast: false };
+    const others = [...changedAfter(by, place, limit), ...blocksAfter(by, place)];
+    return changesPage(others, peopleAfter(by, place), place, limit);
   };
 
   return {

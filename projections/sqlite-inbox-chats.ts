@@ -1,26 +1,19 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { codePoints } from '../schemas/code-points.ts';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import { conversationStream, receiptsStream } from '../schemas/streams.ts';
 import type { ChangeAt, Chat, Message, TotalUnread } from './inbox.ts';
 import { fromMessage, inboxAccess, messageColumns, messageIn, type Asker } from './sqlite-inbox-access.ts';
+import { previewOf } from './inbox-chat-list.ts';
+import { bucketOf, bucketSize, idBytes, kinds, roles } from './inbox-codes.ts';
 import {
-  bucketOf,
-  bucketSize,
-  idBytes,
   conversationIdIn,
   userIdIn,
-  kinds,
   messageState,
   numberIn,
   numberOrNull,
-  roles,
   textOrNull,
   type Row,
 } from './sqlite-inbox-file.ts';
-
-/** Code points of a text that a chat list shows. */
-const previewLength = 200;
 
 const isArchived = '(setting.archived_at IS NOT NULL AND conversation.seq <= setting.archived_at)';
 const activePlace = 'max(conversation.active_place, member.joined_place)';
@@ -59,15 +52,6 @@ const pageOf = <T>(found: readonly T[], limit: number): { readonly page: readonl
   page: found.slice(0, limit),
   isLast: found.length <= limit,
 });
-
-const cutForPreview = (message: Message): Message => {
-  const { content } = message;
-  if (content?.type !== 'text' || codePoints(content.text) <= previewLength) return message;
-  const text = Array.from(content.text.slice(0, previewLength * 2))
-    .slice(0, previewLength)
-    .join('');
-  return { ...message, content: { type: 'text', text }, cut: true };
-};
 
 const flag = (given: boolean | null): number | null => (given === null ? null : Number(given));
 
@@ -109,7 +93,9 @@ export const chatQueries = (db: DatabaseSync) => {
     const seq = numberIn(row, 'seq');
     if (seq <= numberIn(row, 'visible_from')) return null;
     const found = messageAt.get(numberIn(row, 'no'), seq);
-    return found === undefined ? null : cutForPreview(messageIn(found, user));
+    if (found === undefined) return null;
+    const message = messageIn(found, user);
+    return { ...message, ...previewOf(message.content) };
   };
 
   const peerIn = (row: Row, user: Asker): UserId | null => {

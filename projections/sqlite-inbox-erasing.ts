@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { bucketSize, numberIn, type Row } from './sqlite-inbox-file.ts';
+import { bucketSize } from './inbox-codes.ts';
+import { numberIn, type Row } from './sqlite-inbox-file.ts';
 
 const messagesOfSlice = 5_000;
 

@@ -1,16 +1,11 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { openSqliteFile } from '../command-side/sqlite-file.ts';
+import { bufferOf } from '../event-log/bytes.ts';
 import type { CommandId, ConversationId, UserId } from '../schemas/ids.ts';
-
-/** How many seqs share their counts of messages by sender. */
-export const bucketSize = 5_000;
-export const bucketOf = (seq: number): number => Math.floor(seq / bucketSize);
+import { commandIdOf, conversationIdOf, userIdOf } from './inbox-codes.ts';
 
 /** What `message.state` says of its content. */
 export const messageState = { text: 0, json: 1, deleted: 2 } as const;
-export const kinds = ['direct', 'group'] as const;
-export const roles = ['member', 'admin'] as const;
-export const availabilities = ['available', 'away', 'busy'] as const;
 
 /** Of a UUIDv7: the end of its time in milliseconds, of which a conversation has few messages. */
 export const idPrefix = (id: string): string => `substr(${id}, 3, 4)`;
@@ -111,30 +106,14 @@ export const openInboxForReading = (path: string): DatabaseSync =>
 
 export type Row = Record<string, SQLOutputValue>;
 
-/** 16 bytes of an id. */
-export const idBytes = (id: string): Uint8Array => Buffer.from(id, 'base64url');
-export const uuidBytes = (id: string): Uint8Array => Buffer.from(id.replaceAll('-', ''), 'hex');
-
-const bytesOf = (value: SQLOutputValue | undefined): Buffer => {
+const bytesIn = (row: Row, column: string): Buffer => {
+  const value = row[column];
   if (!(value instanceof Uint8Array)) throw new Error('a column holds no bytes');
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return bufferOf(value);
 };
-
-const sixteenBytes = (value: SQLOutputValue | undefined): Buffer => {
-  const bytes = bytesOf(value);
-  if (bytes.length !== 16) throw new Error(`an id of ${bytes.length} bytes`);
-  return bytes;
-};
-
-const idIn = (row: Row, column: string): string => sixteenBytes(row[column]).toString('base64url');
-export const userIdIn = (row: Row, column: string): UserId => idIn(row, column) as UserId;
-export const conversationIdIn = (row: Row, column: string): ConversationId => idIn(row, column) as ConversationId;
-
-export const commandIdIn = (row: Row, column: string): CommandId => {
-  const hex = sixteenBytes(row[column]).toString('hex');
-  const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-  return uuid as CommandId;
-};
+export const userIdIn = (row: Row, column: string): UserId => userIdOf(bytesIn(row, column));
+export const conversationIdIn = (row: Row, column: string): ConversationId => conversationIdOf(bytesIn(row, column));
+export const commandIdIn = (row: Row, column: string): CommandId => commandIdOf(bytesIn(row, column));
 
 export const numberIn = (row: Row, column: string): number => {
   const value = row[column];

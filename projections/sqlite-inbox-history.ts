@@ -11,29 +11,11 @@ import type {
   PageFrom,
   Profile,
 } from './inbox.ts';
-import {
-  fromMessage,
-  inboxAccess,
-  lengthOf,
-  messageColumns,
-  messageIn,
-  type Access,
-  type Asker,
-} from './sqlite-inbox-access.ts';
-import {
-  idBytes,
-  userIdIn,
-  idPrefix,
-  numberIn,
-  numberOrNull,
-  roles,
-  textOrNull,
-  uuidBytes,
-  type Row,
-} from './sqlite-inbox-file.ts';
-
-/** UTF-16 units of text after which a page ends before its limit, so that long texts make short pages. */
-export const pageText = 1_048_576;
+import { endsOf, lengthOf, pageText } from './inbox-history-page.ts';
+import { fromMessage, inboxAccess, messageColumns, messageIn, type Access, type Asker } from './sqlite-inbox-access.ts';
+import { uuidBytes } from '../event-log/bytes.ts';
+import { idBytes, roles } from './inbox-codes.ts';
+import { userIdIn, idPrefix, numberIn, numberOrNull, textOrNull, type Row } from './sqlite-inbox-file.ts';
 
 export const profileIn = (row: Row, id: UserId): Profile => ({
   userId: id,
@@ -138,12 +120,9 @@ export const historyQueries = (db: DatabaseSync) => {
       const may = mayAsk(user, conversation);
       if (may === undefined) return undefined;
       const messages = pageFrom(may.by, may, from, limit);
-      const [first, last] = [messages[0], messages.at(-1)];
-      const none = may.seq <= may.visibleFrom;
       return {
         messages,
-        isFirst: none || (first === undefined ? from.from === 'before' : first.seq === may.visibleFrom + 1),
-        isLast: none || (last === undefined ? from.from === 'after' : last.seq === may.seq),
+        ...endsOf(messages, from, may),
         incomplete: may.by.incomplete || isParked(conversationStream(conversation)),
       };
     },

@@ -2,7 +2,9 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { MessageContent } from '../schemas/content.ts';
 import { timeOfUuid } from '../schemas/uuid-v7.ts';
 import { Unprojectable, type InboxChange } from './project-inbox.ts';
-import { bucketOf, messageState, numberIn, uuidBytes, type Row } from './sqlite-inbox-file.ts';
+import { uuidBytes } from '../event-log/bytes.ts';
+import { bucketOf } from './inbox-codes.ts';
+import { messageState, numberIn, type Row } from './sqlite-inbox-file.ts';
 import type { SqliteNumbers } from './sqlite-inbox-numbers.ts';
 
 type ChangeOf<T extends InboxChange['type']> = Extract<InboxChange, { type: T }>;

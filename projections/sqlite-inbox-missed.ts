@@ -1,34 +1,34 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { UserId } from '../schemas/ids.ts';
 import type { Missed, MissedItem } from './inbox.ts';
+import {
+  insert,
+  itemSize,
+  nextLookUp,
+  pageRoom,
+  sizeOfConversation,
+  sizeOfMessage,
+  type Item,
+  type SizedItem,
+} from './inbox-missed-page.ts';
 import { changesAfterPlace, contentIn, inboxAccess, messageAtPlace, timeIn } from './sqlite-inbox-access.ts';
+import { kinds, roles } from './inbox-codes.ts';
 import {
   commandIdIn,
   conversationIdIn,
-  kinds,
   messageState,
   numberIn,
   numberOrNull,
-  roles,
   textOrNull,
   userIdIn,
   type Row,
 } from './sqlite-inbox-file.ts';
 import { seqUpTo } from './sqlite-inbox-places.ts';
 
-/** So that the frames of a page fit where frames wait for a socket; in UTF-16 units. */
-const pageRoom = 524_288;
-/** What an item takes of it beside its text: about as much as its frame. */
-const itemSize = 200;
-const memberSize = 50;
-
-/** `MissedItem` without where it stands. */
-type Item = MissedItem extends infer One ? (One extends MissedItem ? Omit<One, 'place'> : never) : never;
-
 /** The next item of one chat. Every event gives a user at most one, so no two have the same place. */
 interface Source {
   readonly place: number;
-  readonly read: () => { readonly item: Item; readonly size: number };
+  readonly read: () => SizedItem;
   /** What lies behind it, looked up only when it was taken. */
   readonly rest: () => readonly Source[];
 }
@@ -37,18 +37,6 @@ const none = (): readonly Source[] => [];
 
 /** Places are looked up few at first, for of most chats a page takes few. */
 const firstLookUp = 2;
-const mostLookedUp = 256;
-
-/** Sources by falling places, so that the next one is the last. */
-const insert = (queue: Source[], source: Source): void => {
-  let [low, high] = [0, queue.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((queue[middle]?.place ?? 0) > source.place) low = middle + 1;
-    else high = middle;
-  }
-  queue.splice(low, 0, source);
-};
 
 export const missedQueries = (db: DatabaseSync) => {
   const { asker } = inboxAccess(db);
@@ -126,7 +114,7 @@ export const missedQueries = (db: DatabaseSync) => {
       version: numberIn(row, 'version'),
       changedAt: numberOrNull(row, 'changed_at'),
     };
-    return { item, size: itemSize + (content?.type === 'text' ? content.text.length : 0) };
+    return { item, size: sizeOfMessage({ content }) };
   };
 
   /** The messages of a chat after a seq. */
@@ -142,7 +130,7 @@ export const missedQueries = (db: DatabaseSync) => {
             .map((row) => numberIn(row, 'place'));
     const at = (index: number): readonly Source[] => {
       const place = places[index];
-      if (place === undefined) return sentAfter(chat, known + index, Math.min(lookUp * 4, mostLookedUp));
+      if (place === undefined) return sentAfter(chat, known + index, nextLookUp(lookUp));
       return [{ place, read: () => messageIn('sent', chat, place), rest: () => at(index + 1) }];
     };
     return at(0);
@@ -157,7 +145,7 @@ export const missedQueries = (db: DatabaseSync) => {
       if (row === undefined) {
         const last = found.at(-1);
         if (last === undefined || found.length < lookUp) return [];
-        return changesAfter(chat, numberIn(last, 'place'), Math.min(lookUp * 4, mostLookedUp));
+        return changesAfter(chat, numberIn(last, 'place'), nextLookUp(lookUp));
       }
       const message = numberIn(row, 'message');
       return [
@@ -176,7 +164,7 @@ export const missedQueries = (db: DatabaseSync) => {
       const read = () => ({ item: endedIn(chat), size: itemSize });
       return [{ place: numberIn(chat, 'member_place'), read, rest: none }];
     }
-    const size = itemSize + memberSize * numberIn(chat, 'members');
+    const size = sizeOfConversation(numberIn(chat, 'members'));
     const conversation = (place: number, rest: Source['rest']): Source => ({
       place,
       read: () => ({ item: conversationIn(chat), size }),

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
-import { idBytes, numberIn } from './sqlite-inbox-file.ts';
+import { idBytes } from './inbox-codes.ts';
+import { numberIn } from './sqlite-inbox-file.ts';
 
 /** The short numbers by which rows of the inbox name conversations and people, given at the first mention. */
 export interface SqliteNumbers {

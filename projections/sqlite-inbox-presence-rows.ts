@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { InboxChange } from './project-inbox.ts';
-import { availabilities } from './sqlite-inbox-file.ts';
+import { availabilities } from './inbox-codes.ts';
 
 type PresenceChange = Extract<InboxChange, { type: 'came-online' | 'went-offline' | 'status-announced' }>;
 

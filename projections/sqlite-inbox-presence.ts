@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { UserId } from '../schemas/ids.ts';
-import type { Presence } from './inbox.ts';
+import { nothingShown, type Presence } from './inbox.ts';
 import { inboxAccess, type Asker } from './sqlite-inbox-access.ts';
-import { availabilities, idBytes, numberIn, numberOrNull, textOrNull, userIdIn } from './sqlite-inbox-file.ts';
+import { availabilities, idBytes } from './inbox-codes.ts';
+import { numberIn, numberOrNull, textOrNull, userIdIn } from './sqlite-inbox-file.ts';
 
 export const presenceQueries = (db: DatabaseSync) => {
   const { asker } = inboxAccess(db);
@@ -30,7 +31,7 @@ export const presenceQueries = (db: DatabaseSync) => {
       return of.map((other) => {
         const row = by && find.get(idBytes(other));
         const shown = by && row ? shownTo(by, numberIn(row, 'no'), mostMembers) : 'none';
-        if (row === undefined || shown === 'none') return { ...nothing, userId: other };
+        if (row === undefined || shown === 'none') return { ...nothingShown, userId: other };
         return {
           userId: other,
           shown,
@@ -46,12 +47,3 @@ export const presenceQueries = (db: DatabaseSync) => {
       online.all(user === null ? new Uint8Array() : idBytes(user), limit).map((row) => userIdIn(row, 'id')),
   };
 };
-
-const nothing = {
-  shown: 'none',
-  online: false,
-  lastSeen: null,
-  availability: 'available',
-  statusText: null,
-  version: 0,
-} as const;

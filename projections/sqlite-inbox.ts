@@ -1,6 +1,7 @@
 import { startSqliteWorker } from '../command-side/sqlite-worker.ts';
 import { batchToJson } from './batch-json.ts';
-import { BadCursor, clampLimit, type Inbox } from './inbox.ts';
+import { clampLimit, type Inbox } from './inbox.ts';
+import { chatCursor, placeInCursor } from './inbox-chat-list.ts';
 import type { ReadModelWriter } from './read-model.ts';
 import type { InboxDumpCalls } from './sqlite-inbox-dump.ts';
 import type { InboxReaderCalls } from './sqlite-inbox-reader.ts';
@@ -45,15 +46,6 @@ async function* dump(path: string): AsyncGenerator<string> {
   }
 }
 
-const cursorPattern = /^1\.([0-9a-z]{1,11})$/;
-
-const placeInCursor = (cursor: string | null): number => {
-  if (cursor === null) return Number.MAX_SAFE_INTEGER;
-  const place = parseInt(cursorPattern.exec(cursor)?.[1] ?? '', 36);
-  if (!Number.isSafeInteger(place)) throw new BadCursor('not a cursor of a chat list');
-  return place;
-};
-
 /** This end reads a file that a writer has opened, in a thread of its own. */
 export const openSqliteInbox = async (path: string): Promise<Inbox> => {
   const worker = await startSqliteWorker<InboxReaderCalls>(threadOf('reader'), { path });
@@ -62,7 +54,7 @@ export const openSqliteInbox = async (path: string): Promise<Inbox> => {
       const before = placeInCursor(cursor);
       const found = await worker.call('chats', { user, before, limit: clampLimit(limit), archived, pinned });
       const { chats, next, incomplete } = found;
-      return { chats, next: next === null ? null : `1.${next.toString(36)}`, incomplete };
+      return { chats, next: next === null ? null : chatCursor(next), incomplete };
     },
     chat: (user, conversation) => worker.call('chat', { user, conversation }),
     totalUnread: (user) => worker.call('totalUnread', user),

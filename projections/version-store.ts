@@ -22,7 +22,7 @@ export interface OwnVersion {
 }
 
 /** Where the versions of one read model lie: files of a directory, or tables or indices of a server. */
-export interface VersionStore<Asked> {
+export interface VersionStore<Asked, Writer extends ReadModelWriter> {
   /**
    * The versions that this program can follow along this log, oldest first. What it cannot follow is removed, for no erasure
    * would reach it, and what comparisons left.
@@ -30,7 +30,7 @@ export interface VersionStore<Asked> {
   found(): Promise<readonly NamedVersion[]>;
   nameOf(build: number): string;
   /** Opens a version, or makes it. What cannot be read is removed, and then the answer is undefined. */
-  open(name: string): Promise<ReadModelWriter | undefined>;
+  open(name: string): Promise<Writer | undefined>;
   /** The end that is asked, of a version that is open. */
   openAsked(name: string): Promise<Asked>;
   /** Of a version that is closed. */
@@ -39,6 +39,6 @@ export interface VersionStore<Asked> {
   live(): Promise<{ readonly name: string; readonly since: number } | undefined>;
   setLive(name: string): Promise<void>;
   /** A version between two batches; its writer is the one that `open` gave. */
-  freeze(name: string, writer: ReadModelWriter): Promise<FrozenVersion>;
+  freeze(name: string, writer: Writer): Promise<FrozenVersion>;
   openTemporary(): Promise<OwnVersion>;
 }
