@@ -16,6 +16,16 @@ const origin = z
   .string()
   .regex(/^https?:\/\/[^/?#\s]+$/, 'must be origins such as https://chat.example, with commas between');
 
+const address = z
+  .string()
+  .regex(/^https?:\/\/[^/?#\s@]+$/, 'must be addresses such as http://10.0.0.7:8080, with commas between')
+  .refine((url) => URL.canParse(url), 'must be addresses');
+
+const addresses = z
+  .string()
+  .transform((list) => list.split(',').map((item) => item.trim()))
+  .pipe(z.array(address));
+
 const memory = 'memory:';
 /** Nothing behind the database: what a client library would read there is not the operator's to set. */
 const bus = z
@@ -46,6 +56,19 @@ const settings = {
   PARLEY_SEARCH: searchUrl.optional(),
   /** Where presence is kept, and over which processes tell each other what to deliver. */
   PARLEY_BUS: bus.default(memory),
+  /** What a realtime process does: works out who receives what, holds the sockets, or both. */
+  PARLEY_REALTIME: z.enum(['router', 'gateway', 'both']).default('both'),
+  /** Where services that take commands from clients find those that carry them out. */
+  PARLEY_COMMAND_SIDES: addresses.default([]),
+  /** Where gateways ask for what they missed. */
+  PARLEY_ROUTERS: addresses.default([]),
+  /** Where clients reach this process, said to those who look for a server; unless set, where it listens. */
+  PARLEY_PUBLIC_URL: address.optional(),
+  /** Of this process, so that clients are sent to one that is near. */
+  PARLEY_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be small letters, digits and hyphens')
+    .optional(),
   /** Signs and checks tokens (HS256). Without it and without a key set, one is made beside the data. */
   PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   /** The operator's key set as JSON: a file, or an https address. */
@@ -114,6 +137,11 @@ export interface Configuration {
   readonly search: SearchPlace;
   /** `memory:`, or the URL of a Redis. */
   readonly bus: string;
+  readonly realtime: 'router' | 'gateway' | 'both';
+  readonly commandSides: readonly string[];
+  readonly routers: readonly string[];
+  readonly publicUrl: string | undefined;
+  readonly region: string | undefined;
   readonly tokens: {
     readonly issuer: string;
     readonly secret: string | undefined;
@@ -218,6 +246,11 @@ const configurationOf = (from: Settings): Configuration => ({
   inbox: from.PARLEY_INBOX === undefined ? viewsIn(from) : storePlace.parse(from.PARLEY_INBOX),
   search: searchIn(from),
   bus: from.PARLEY_BUS,
+  realtime: from.PARLEY_REALTIME,
+  commandSides: from.PARLEY_COMMAND_SIDES,
+  routers: from.PARLEY_ROUTERS,
+  publicUrl: from.PARLEY_PUBLIC_URL,
+  region: from.PARLEY_REGION,
   tokens: {
     issuer: from.PARLEY_TOKEN_ISSUER,
     secret: from.PARLEY_TOKEN_SECRET,
