@@ -5,6 +5,7 @@ import { resolveUser } from '../command-side/resolve-command.ts';
 import { queryApi } from '../query-api/query-api.ts';
 import { everySecond } from '../realtime/every-second.ts';
 import { realtime } from '../realtime/realtime.ts';
+import { routeHere } from '../realtime/routing.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { openAdminSocket } from './admin-socket.ts';
 import { serveHealth } from './health.ts';
@@ -82,6 +83,7 @@ export const serveEmbedded = async (
     presence: commands.presence,
     leases,
     bus,
+    routing: routeHere({ ...deps, bus }),
     presenceTimes: presence,
     admission,
     trustedProxies,

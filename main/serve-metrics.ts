@@ -1,6 +1,6 @@
-import { timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { holdsInternalToken } from '../command-side/internal-token.ts';
 import { replyProblem } from '../command-side/problem.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { reject } from '../schemas/errors.ts';
@@ -23,16 +23,10 @@ const isFromHere = ({ headers, socket: { remoteAddress = '' } }: FastifyRequest)
   isIP(remoteAddress) !== 0 &&
   !forwarded.some((name) => headers[name] !== undefined);
 
-const holds = (token: string, { headers }: FastifyRequest): boolean => {
-  const given = Buffer.from(headers.authorization ?? '');
-  const expected = Buffer.from(`Bearer ${token}`);
-  return given.length === expected.length && timingSafeEqual(given, expected);
-};
-
 /** `/metrics`, for who calls from this machine or holds the internal token; for others it is not there. */
 export const serveMetrics = (server: FastifyInstance, all: readonly Metric[], token: string | undefined): void => {
   server.get('/metrics', async (request, reply) => {
-    if (!isFromHere(request) && (token === undefined || !holds(token, request))) {
+    if (!isFromHere(request) && (token === undefined || !holdsInternalToken(request.raw, token))) {
       return replyProblem(reply, reject('route_not_found', 'there is nothing at this address'));
     }
     return reply.type('text/plain; version=0.0.4; charset=utf-8').send(metricsText(all));

@@ -25,7 +25,6 @@ import { followPresence } from './follow-presence.ts';
 import { FlushTurn } from './flush-turn.ts';
 import { Gateway } from './gateway.ts';
 import { readHandshake, subprotocol } from './handshake.ts';
-import { keepFollowing } from './keep-following.ts';
 import { lastWrittenAt } from './last-written-at.ts';
 import { loadBlocked } from './load-blocked.ts';
 import { loadMembership } from './load-membership.ts';
@@ -35,7 +34,7 @@ import type { PresenceLeases } from './presence-leases.ts';
 import { PresenceSubscriptions } from './presence-subscriptions.ts';
 import { RealtimeMetrics } from './realtime-metrics.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
-import { Router } from './router.ts';
+import type { Routing, RoutingShared } from './routing.ts';
 import { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 import type { SignedIn, SignIn } from './sign-in.ts';
@@ -50,6 +49,8 @@ export interface RealtimeDeps {
   readonly presence: PresenceGateway;
   readonly leases: PresenceLeases;
   readonly bus: Bus;
+  /** Makes what the sessions here are given from. */
+  readonly routing: (shared: RoutingShared) => Routing;
   readonly presenceTimes: PresenceTimes;
   readonly inbox: Pick<
     Inbox,
@@ -119,18 +120,18 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     mostMembers: limits.presenceMembers,
   });
   const presence = followPresence(keeper, subscriptions);
-  const router = new Router({ ...deps, memberships, turn, isHeard: () => sessions.all.size > 0 });
+  const routing = deps.routing({ memberships, turn, isHeard: () => sessions.all.size > 0 });
   const feed = new Gateway({
     sessions,
     presence,
     metrics: counted,
-    begins: router.at,
-    range: (from, through) => router.range(from, through, stopping.signal),
-    stopped: () => router.stopped,
+    begins: routing.begins,
+    range: (from, through) => routing.range(from, through),
+    stopped: () => routing.stopped(),
     spread: (milliseconds) => ((deps.randomBytes(1)[0] ?? 0) / 256) * milliseconds,
     warn,
   });
-  const stopHearing = deps.bus.listen((message) => feed.receive(message));
+  const stopHearing = routing.listen((message) => feed.receive(message));
   const reads = new Turnstile(readsAtOnce);
   const sessionDeps = {
     ...deps,
@@ -160,8 +161,6 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
   const isDraining = (): boolean => draining !== undefined;
   let second = 0;
   let opened = 0;
-
-  const following = keepFollowing(router, stopping.signal, warn);
 
   const stopTicking = deps.everySecond(() => {
     second++;
@@ -228,7 +227,7 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
     attach(server) {
       server.on('upgrade', upgrade);
     },
-    notReady: () => (isDraining() ? 'draining' : router.stopped),
+    notReady: () => (isDraining() ? 'draining' : routing.stopped()),
     metrics: [
       ...counted.all,
       gauge('parley_ws_connections', () => [[[], sessions.all.size]]),
@@ -241,7 +240,7 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
       stopHearing();
       keeper.end();
       for (const session of sessions.all) session.terminate();
-      await following;
+      await routing.close();
     },
   };
 };

@@ -9,6 +9,7 @@ import { memoryBus } from '../realtime/memory-bus.ts';
 import { memoryPresenceLeases } from '../realtime/memory-presence-leases.ts';
 import type { PresenceLeases } from '../realtime/presence-leases.ts';
 import { realtime, type Realtime, type RealtimeDeps } from '../realtime/realtime.ts';
+import { routeHere } from '../realtime/routing.ts';
 import type { SignIn } from '../realtime/sign-in.ts';
 import { CommandsUnderTest, manySends, noInbox } from './commands-under-test.ts';
 import { tokenSecret } from './tokens.ts';
@@ -90,15 +91,18 @@ export const serveSockets = async (
   stack.defer(() => side.close());
   await before?.(side, eventLog);
   let tick = (): void => undefined;
+  const followed = log(eventLog);
+  const busBetween = bus(memoryBus((error) => warnings.push(String(error))));
   const sockets = realtime({
     ...deps,
-    eventLog: log(eventLog),
+    eventLog: followed,
     gateway: gateway(side.gateway),
     signIn: signIn(side.signIn),
     allowedOrigins: new Set(),
     presence: side.presence,
     leases: leases(memoryPresenceLeases(presenceTimes.offlineAfterSeconds * 1_000, clock)),
-    bus: bus(memoryBus((error) => warnings.push(String(error)))),
+    bus: busBetween,
+    routing: routeHere({ ...deps, eventLog: followed, bus: busBetween }),
     presenceTimes,
     admission: { socketsPerUser: 50, socketsPerAddress: 1_000, handshakeBurst: 2_000, handshakesPerSecond: 500 },
     trustedProxies: [],

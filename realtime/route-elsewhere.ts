@@ -1,0 +1,77 @@
+import type { Clock } from '../command-side/clock.ts';
+import type { EventLog } from '../event-log/event-log.ts';
+import type { AskRouters } from './ask-routers.ts';
+import type { Bus, BusMessage } from './bus.ts';
+import type { EverySecond } from './every-second.ts';
+import type { Routing } from './routing.ts';
+
+export interface RouteElsewhereDeps {
+  readonly eventLog: EventLog;
+  readonly bus: Pick<Bus, 'listen'>;
+  readonly ask: AskRouters;
+  readonly clock: Clock;
+  readonly everySecond: EverySecond;
+  readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
+}
+
+/** A router says at least once a second how far it is. */
+const quietMs = 2_000;
+const silentMs = 5_000;
+
+/**
+ * Hears the routers of other processes over the bus; while the bus is quiet, they are asked once a second instead, so that
+ * without it messages come later and not never.
+ */
+export const routeElsewhere = (deps: RouteElsewhereDeps) => (): Routing => {
+  const { eventLog, bus, ask, clock, everySecond, warn } = deps;
+  const stopping = new AbortController();
+  const listeners = new Set<(message: BusMessage) => void>();
+  const position = eventLog.head();
+  const located = eventLog.locate(position);
+  if (located.where !== 'known') throw new Error('the log does not know its own head');
+  const begins = { place: located.place, position };
+  let through = begins.place;
+  let heardAt = clock.monotonic();
+  let asking: Promise<void> | undefined;
+  let isSilent = false;
+
+  const hear = (message: BusMessage): void => {
+    if (message.is === 'batch') {
+      heardAt = clock.monotonic();
+      isSilent = false;
+      through = Math.max(through, message.through);
+    }
+    for (const listener of listeners) listener(message);
+  };
+  const stopHearing = bus.listen(hear);
+
+  const askOnce = async (): Promise<void> => {
+    try {
+      for (const batch of await ask(through, undefined, stopping.signal)) hear(batch);
+      heardAt = clock.monotonic();
+    } catch (error) {
+      if (stopping.signal.aborted || isSilent) return;
+      isSilent = true;
+      warn({ err: error }, 'no router is heard: nothing is delivered until one answers');
+    }
+  };
+  const stopAsking = everySecond(() => {
+    if (clock.monotonic() - heardAt >= quietMs) asking ??= askOnce().finally(() => (asking = undefined));
+  });
+
+  return {
+    begins,
+    listen(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    range: (from, upTo) => ask(from, upTo, stopping.signal),
+    stopped: () => (clock.monotonic() - heardAt >= silentMs ? 'no router is heard' : undefined),
+    async close() {
+      stopping.abort();
+      stopHearing();
+      stopAsking();
+      await asking;
+    },
+  };
+};
