@@ -14,6 +14,7 @@ export const ports: ReadonlySet<string> = new Set([
   'command-side/cassandra-schema.ts',
   'command-side/clock.ts',
   'command-side/command-gateway.ts',
+  'command-side/internal-token.ts',
   'command-side/presence-gateway.ts',
   'command-side/problem.ts',
   'command-side/rate-limit.ts',

@@ -4,6 +4,7 @@ import { inboxKinds } from '../projections/project-inbox.ts';
 import type { ClusterUrl } from '../schemas/cluster-url.ts';
 import type { StorePlace } from '../schemas/store-place.ts';
 import { lateVersions } from './late-versions.ts';
+import { inboxVersion, liveInbox } from './live-inbox.ts';
 import { ConfigurationUnusable } from './load-configuration.ts';
 import type { CassandraClusters } from './open-cassandra.ts';
 import { openVersions, type Versions, type VersionsDeps, type VersionsOperated } from './read-model-versions.ts';
@@ -19,9 +20,6 @@ export interface FollowingInbox {
 export interface InboxDeps extends VersionsDeps {
   readonly cassandra: CassandraClusters;
 }
-
-/** Rises whenever the same log gives other rows: then it is built anew. */
-const versionOf = { sqlite: 5, cassandra: 1 } as const;
 
 /** The inbox, kept up with the log until `stack` is unwound. */
 export const openInbox = async (
@@ -46,7 +44,7 @@ const openInFiles = async (
   const store = versionFiles({
     ...deps,
     name: 'inbox',
-    version: versionOf.sqlite,
+    version: inboxVersion.sqlite,
     directory,
     openWriter: openSqliteInboxWriter,
     openAsked: openSqliteInbox,
@@ -67,7 +65,7 @@ const openOnCassandra = async (
   ]);
   const setting = 'PARLEY_INBOX';
   const connection = await deps.cassandra.on({ setting, cluster, tables }, (found) => Promise.resolve(found));
-  const store = inboxVersions({ ...deps, connection, version: versionOf.cassandra });
+  const store = inboxVersions({ ...deps, connection, version: inboxVersion.cassandra });
   const hopeless = (error: unknown): Error | undefined =>
     error instanceof CassandraUnusable ? new ConfigurationUnusable(`${setting}: ${error.message}`) : undefined;
   return lateVersions(
@@ -76,24 +74,3 @@ const openOnCassandra = async (
     stack,
   );
 };
-
-/** While none is open, what is asked rejects. */
-const liveInbox = (live: () => Inbox): Inbox => ({
-  chats: async (...asked) => live().chats(...asked),
-  chat: async (...asked) => live().chat(...asked),
-  totalUnread: async (...asked) => live().totalUnread(...asked),
-  messages: async (...asked) => live().messages(...asked),
-  message: async (...asked) => live().message(...asked),
-  members: async (...asked) => live().members(...asked),
-  changesAfter: async (...asked) => live().changesAfter(...asked),
-  chatsAfter: async (...asked) => live().chatsAfter(...asked),
-  changesOf: async (...asked) => live().changesOf(...asked),
-  missedAfter: async (...asked) => live().missedAfter(...asked),
-  profiles: async (...asked) => live().profiles(...asked),
-  blocks: async (...asked) => live().blocks(...asked),
-  presence: async (...asked) => live().presence(...asked),
-  onlineAfter: async (...asked) => live().onlineAfter(...asked),
-  findCommand: async (...asked) => live().findCommand(...asked),
-  // The versions close what they opened.
-  close: () => Promise.resolve(),
-});

@@ -1,10 +1,10 @@
-import { createHmac } from 'node:crypto';
 import type { AccountsStore } from '../command-side/accounts-store.ts';
 import type { Progress } from '../projections/progress.ts';
 import { searchedStreams } from '../projections/project-search.ts';
 import type { MessageSearch } from '../projections/search.ts';
 import type { SearchPlace } from '../schemas/search-place.ts';
 import { lateVersions } from './late-versions.ts';
+import { liveSearch, searchBudgetMs as budgetMs, searchNames, searchVersion } from './live-search.ts';
 import { ConfigurationUnusable } from './load-configuration.ts';
 import { openVersions, type Versions, type VersionsDeps, type VersionsOperated } from './read-model-versions.ts';
 import { versionFiles } from './version-files.ts';
@@ -22,11 +22,6 @@ export interface FollowingSearch {
   readonly searchState: () => Readonly<Record<string, string>>;
 }
 
-/** Rises whenever the same log gives other rows: then it is built anew. */
-const versionOf = { sqlite: 3, elasticsearch: 1 } as const;
-/** After this long a search stops with what it has. */
-const budgetMs = 200;
-
 type Opened = Pick<FollowingSearch, 'searchState'> & { readonly versions: Versions<MessageSearch> };
 
 /** The search index, kept up with the log until `stack` is unwound. */
@@ -39,11 +34,7 @@ export const openSearch = async (
     place.in === 'sqlite'
       ? await openInFiles(place.directory, deps, stack)
       : await openOnElasticsearch(place, deps, stack);
-  const search: MessageSearch = {
-    search: (request) => Promise.resolve(versions.asked()).then((asked) => asked.search(request)),
-    // The versions close what they opened.
-    close: () => Promise.resolve(),
-  };
+  const search = liveSearch(() => versions.asked());
   return { search, searchFollower: versions.progress, searchVersions: versions, searchState };
 };
 
@@ -52,7 +43,7 @@ const openInFiles = async (directory: string, deps: VersionsDeps, stack: AsyncDi
   const store = versionFiles({
     ...deps,
     name: 'search',
-    version: versionOf.sqlite,
+    version: searchVersion.sqlite,
     directory,
     openWriter: openSqliteSearchWriter,
     openAsked: (path) => openSqliteSearchReader({ path, budgetMs }),
@@ -77,8 +68,8 @@ const openOnElasticsearch = async (
   const store = searchIndices({
     ...deps,
     client,
-    prefix: namesOf(prefix, deps),
-    version: versionOf.elasticsearch,
+    prefix: searchNames(prefix, deps.accounts),
+    version: searchVersion.elasticsearch,
     budgetMs,
   });
   const kind = { name: 'search', streamKinds: searchedStreams, store } as const;
@@ -94,7 +85,3 @@ const openOnElasticsearch = async (
   );
   return { versions, searchState: () => ({ search: connection.away() ?? 'ok' }) };
 };
-
-/** Another installation on the same server is never taken for this one. The install key itself is a secret. */
-const namesOf = (prefix: string, { accounts }: SearchDeps): string =>
-  `${prefix}-search-${createHmac('sha256', accounts.installKey).update('search').digest('hex').slice(0, 16)}`;

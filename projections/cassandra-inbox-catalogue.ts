@@ -13,6 +13,10 @@ type CatalogueRow = z.infer<typeof catalogue>;
 /** Which versions lie in a keyspace, each in a set of tables of its own, and which one is asked. Written by one process. */
 export interface InboxCatalogue {
   versions(): Promise<readonly string[]>;
+  /** The set of a version that is there. */
+  setOf(version: string): Promise<TableSet | undefined>;
+  /** Those that are there; changes nothing. */
+  names(): Promise<readonly string[]>;
   /** The set of a version, given to it if it has none. */
   setFor(version: string): Promise<TableSet>;
   /** Empties the set of a version and has it free. */
@@ -45,21 +49,25 @@ export const inboxCatalogue = (client: Client): InboxCatalogue => {
       await client.execute(truncate, [], { prepare: false, readTimeout: truncateMs });
     }
   };
+  const setOf = async (version: string): Promise<TableSet | undefined> =>
+    (await read()).sets.find((one) => one.version === version && one.state === 'used')?.set;
   const free = async (set: TableSet): Promise<void> => {
     await empty(set);
     await change((now) => ({ ...now, sets: now.sets.filter((one) => one.set !== set) }));
   };
 
   return {
+    setOf,
+    names: async () => (await read()).sets.filter(({ state }) => state === 'used').map(({ version }) => version),
     async versions() {
       // What was cut short goes on.
       for (const { set, state } of (await read()).sets) if (state === 'emptied') await free(set);
       return (await read()).sets.map(({ version }) => version);
     },
     async setFor(version) {
+      const given = await setOf(version);
+      if (given !== undefined) return given;
       const { sets } = await read();
-      const found = sets.find((one) => one.version === version && one.state === 'used');
-      if (found !== undefined) return found.set;
       const set = tableSets.find((one) => !sets.some((other) => other.set === one));
       if (set === undefined) throw new Error('there is no room for another version of the inbox: drop one');
       // A write of the version that was here before may have come after it was emptied.

@@ -3,12 +3,13 @@ import type { Clock, RandomBytes } from '../command-side/clock.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import type { LogId } from '../schemas/position.ts';
 import { inboxCatalogue } from './cassandra-inbox-catalogue.ts';
+import type { TableSet } from './cassandra-inbox-schema.ts';
 import { readState } from './cassandra-inbox-state.ts';
 import { openCassandraInboxWriter, type CassandraInboxWriter } from './cassandra-inbox-writer.ts';
 import { mostCopied, openCassandraInbox } from './cassandra-inbox.ts';
 import type { Inbox } from './inbox.ts';
-import type { VersionStore } from './version-store.ts';
-import { versionsOfLog } from './versions-of-log.ts';
+import type { VersionReads, VersionStore } from './version-store.ts';
+import { namesOfLog, versionsOfLog } from './versions-of-log.ts';
 
 export interface InboxVersionsDeps {
   readonly connection: CassandraConnection;
@@ -20,6 +21,11 @@ export interface InboxVersionsDeps {
   readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
 }
 
+const namesOf =
+  (version: number) =>
+  (log: LogId, build: number): string =>
+    `inbox-${Buffer.from(log, 'base64url').toString('hex')}-v${version}-b${build}`;
+
 /**
  * Versions that are sets of tables in a keyspace. One that was built along a log which was restored since is not followed
  * on: its rows were written before its position, and those of a tail that is lost outrank the new ones.
@@ -28,8 +34,7 @@ export const inboxVersions = (deps: InboxVersionsDeps): VersionStore<Inbox, Cass
   const { connection, version, eventLog, clock, randomBytes, warn } = deps;
   const { client } = connection;
   const catalogue = inboxCatalogue(client);
-  const hexOf = (log: LogId): string => Buffer.from(log, 'base64url').toString('hex');
-  const nameIn = (log: LogId, build: number): string => `inbox-${hexOf(log)}-v${version}-b${build}`;
+  const nameIn = namesOf(version);
 
   const open = async (name: string): Promise<CassandraInboxWriter> => {
     const set = await catalogue.setFor(name);
@@ -74,6 +79,33 @@ export const inboxVersions = (deps: InboxVersionsDeps): VersionStore<Inbox, Cass
           await catalogue.remove(name);
         },
       };
+    },
+  };
+};
+
+/** The same versions, where another process writes them. */
+export const inboxVersionReads = ({
+  connection,
+  version,
+  eventLog,
+}: Pick<InboxVersionsDeps, 'connection' | 'version' | 'eventLog'>): VersionReads<Inbox> => {
+  const { client } = connection;
+  const catalogue = inboxCatalogue(client);
+  const setOf = async (name: string): Promise<TableSet> => {
+    const set = await catalogue.setOf(name);
+    if (set === undefined) throw new Error(`${name} was removed`);
+    return set;
+  };
+  return {
+    async live() {
+      const found = await namesOfLog(eventLog, await catalogue.names(), namesOf(version));
+      const pointed = await catalogue.live();
+      return (found.find(({ name }) => name === pointed?.name) ?? found[0])?.name;
+    },
+    openAsked: async (name) => openCassandraInbox(connection, await setOf(name)),
+    async stateOf(name) {
+      const { position, parked } = await readState(client, await setOf(name));
+      return { applied: position?.applied, parked };
     },
   };
 };

@@ -6,10 +6,11 @@ import { withoutRequest, type ElasticsearchWarn } from './elasticsearch-connecti
 import { hexOf } from './elasticsearch-search-documents.ts';
 import { aliasNamed, findIndices, liveIndex, removeIndex, setLiveIndex } from './elasticsearch-search-index.ts';
 import { searchIndexReader } from './elasticsearch-search-read.ts';
+import { readState } from './elasticsearch-search-state.ts';
 import { openSearchIndexWriter, type SearchIndexWriter } from './elasticsearch-search-writer.ts';
 import type { MessageSearch } from './search.ts';
-import type { VersionStore } from './version-store.ts';
-import { versionsOfLog } from './versions-of-log.ts';
+import type { VersionReads, VersionStore } from './version-store.ts';
+import { namesOfLog, versionsOfLog } from './versions-of-log.ts';
 
 export interface SearchIndicesDeps {
   readonly client: Client;
@@ -24,22 +25,29 @@ export interface SearchIndicesDeps {
   readonly warn: ElasticsearchWarn;
 }
 
+const liveAliasOf = (prefix: string): string => `${prefix}-live`;
+const namesOf =
+  (prefix: string, version: number) =>
+  (log: LogId, build: number): string =>
+    `${prefix}-${hexOf(log)}-v${version}-b${build}`;
+
+const plainly = async <T>(work: Promise<T>): Promise<T> => {
+  try {
+    return await work;
+  } catch (error) {
+    throw withoutRequest(error);
+  }
+};
+
 /**
  * Versions that are indices of an Elasticsearch. One that was built along a log which was restored since is not followed on:
  * its documents were written before its position, and those of a tail that is lost outrank the new ones.
  */
 export const searchIndices = (deps: SearchIndicesDeps): VersionStore<MessageSearch, SearchIndexWriter> => {
   const { client, prefix, version, budgetMs, eventLog, clock, randomBytes, warn } = deps;
-  const liveAlias = `${prefix}-live`;
-  const nameIn = (log: LogId, build: number): string => `${prefix}-${hexOf(log)}-v${version}-b${build}`;
+  const liveAlias = liveAliasOf(prefix);
+  const nameIn = namesOf(prefix, version);
 
-  const plainly = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work;
-    } catch (error) {
-      throw withoutRequest(error);
-    }
-  };
   const open = (name: string): Promise<SearchIndexWriter> =>
     plainly(openSearchIndexWriter({ client, alias: aliasNamed(name), warn }));
   const remove = (name: string): Promise<void> => plainly(removeIndex(client, name));
@@ -81,3 +89,27 @@ export const searchIndices = (deps: SearchIndicesDeps): VersionStore<MessageSear
     },
   };
 };
+
+/** The same versions, where another process writes them. */
+export const searchIndexReads = ({
+  client,
+  prefix,
+  version,
+  budgetMs,
+  eventLog,
+  clock,
+}: Omit<SearchIndicesDeps, 'randomBytes' | 'warn'>): VersionReads<MessageSearch> => ({
+  async live() {
+    const indices = await plainly(findIndices(client, `${prefix}-`));
+    const names = indices.map(({ alias }) => alias);
+    const found = await namesOfLog(eventLog, names, namesOf(prefix, version));
+    const pointed = await plainly(liveIndex(client, liveAliasOf(prefix)));
+    return (found.find(({ name }) => name === pointed?.name) ?? found[0])?.name;
+  },
+  openAsked: (name) =>
+    Promise.resolve(searchIndexReader({ client, alias: aliasNamed(name), budgetMs, now: () => clock.monotonic() })),
+  async stateOf(name) {
+    const { position, parked } = await plainly(readState(client, aliasNamed(name)));
+    return { applied: position ?? undefined, parked };
+  },
+});

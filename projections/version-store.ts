@@ -1,4 +1,4 @@
-import type { ReadModelWriter } from './read-model.ts';
+import type { AppliedPosition, ParkedStream, ReadModelWriter } from './read-model.ts';
 
 /** A version of a read model, by the name under which it lies in its store: its build counts what was built before it. */
 export interface NamedVersion {
@@ -41,4 +41,19 @@ export interface VersionStore<Asked, Writer extends ReadModelWriter> {
   /** A version between two batches; its writer is the one that `open` gave. */
   freeze(name: string, writer: Writer): Promise<FrozenVersion>;
   openTemporary(): Promise<OwnVersion>;
+}
+
+/** The versions as processes see them that only ask: another one follows the log, switches and removes. */
+export interface VersionReads<Asked> {
+  /** The name of the version that is asked: the one that was switched to, else the oldest. Undefined: none was made yet. */
+  live(): Promise<string | undefined>;
+  openAsked(name: string): Promise<Asked>;
+  /** How far a version is. Reads that begin after the answer see everything up to `applied`. */
+  stateOf(name: string): Promise<VersionState>;
+}
+
+export interface VersionState {
+  /** Undefined: nothing was applied yet. */
+  readonly applied: AppliedPosition | undefined;
+  readonly parked: readonly ParkedStream[];
 }

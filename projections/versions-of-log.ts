@@ -11,6 +11,19 @@ export interface VersionNames {
   readonly removeOther: (name: string) => Promise<void>;
 }
 
+/** Those of a log, or of one that it goes on from without a loss, oldest first. */
+export const namesOfLog = async (
+  eventLog: EventLog,
+  names: readonly string[],
+  nameIn: VersionNames['nameIn'],
+): Promise<readonly NamedVersion[]> => {
+  const logs = [...(await unbrokenLogs(eventLog))];
+  return names
+    .map((name) => ({ name, build: Number(buildInName.exec(name)?.[1]) }))
+    .filter(({ name, build }) => logs.some((log) => nameIn(log, build) === name))
+    .toSorted((one, other) => one.build - other.build);
+};
+
 /**
  * Of names that a server holds, the versions that this program can follow, oldest first: of this log or one it goes on from
  * without a loss. Every other is removed.
@@ -20,12 +33,7 @@ export const versionsOfLog = async (
   names: readonly string[],
   { nameIn, removeOther }: VersionNames,
 ): Promise<readonly NamedVersion[]> => {
-  const logs = [...(await unbrokenLogs(eventLog))];
-  const found: NamedVersion[] = [];
-  for (const name of names) {
-    const build = Number(buildInName.exec(name)?.[1]);
-    if (logs.some((log) => nameIn(log, build) === name)) found.push({ name, build });
-    else await removeOther(name);
-  }
-  return found.toSorted((one, other) => one.build - other.build);
+  const found = await namesOfLog(eventLog, names, nameIn);
+  for (const name of names) if (!found.some((one) => one.name === name)) await removeOther(name);
+  return found;
 };

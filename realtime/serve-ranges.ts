@@ -32,7 +32,7 @@ export const serveRanges =
         return await reply.type('application/octet-stream').send(encoded);
       } catch (error) {
         warn({ err: error, ...query.data }, 'a range could not be given');
-        return replyProblem(reply, reject('unavailable', 'the range cannot be had now'));
+        return await replyProblem(reply, reject('unavailable', 'the range cannot be had now'));
       } finally {
         underWay--;
       }

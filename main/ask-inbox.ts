@@ -1,0 +1,39 @@
+import type { Clock, RandomBytes } from '../command-side/clock.ts';
+import type { Warn } from '../command-side/warn.ts';
+import type { EventLog } from '../event-log/event-log.ts';
+import type { Inbox } from '../projections/inbox.ts';
+import type { Progress } from '../projections/progress.ts';
+import type { ClusterUrl } from '../schemas/cluster-url.ts';
+import { inboxVersion, liveInbox } from './live-inbox.ts';
+import type { CassandraClusters } from './open-cassandra.ts';
+import { watchVersions } from './watch-versions.ts';
+
+export interface AskInboxDeps {
+  readonly eventLog: EventLog;
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly warn: Warn;
+  readonly cassandra: CassandraClusters;
+}
+
+export interface AskedInbox {
+  readonly inbox: Inbox;
+  readonly progress: Progress;
+}
+
+/** The inbox that another process keeps up, until `stack` is unwound. */
+export const askInbox = async (
+  cluster: ClusterUrl,
+  deps: AskInboxDeps,
+  stack: AsyncDisposableStack,
+): Promise<AskedInbox> => {
+  const [{ inboxCassandraTables: tables }, { inboxVersionReads }] = await Promise.all([
+    import('../projections/cassandra-inbox-schema.ts'),
+    import('../projections/cassandra-inbox-versions.ts'),
+  ]);
+  const wanted = { setting: 'PARLEY_INBOX', cluster, tables } as const;
+  const connection = await deps.cassandra.on(wanted, (found) => Promise.resolve(found));
+  const reads = inboxVersionReads({ ...deps, connection, version: inboxVersion.cassandra });
+  const versions = watchVersions(reads, { ...deps, name: 'inbox' }, stack);
+  return { inbox: liveInbox(() => versions.asked()), progress: versions.progress };
+};
