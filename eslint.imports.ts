@@ -24,6 +24,7 @@ export const ports: ReadonlySet<string> = new Set([
   'command-side/sqlite-worker.ts',
   'projections/inbox.ts',
   'projections/progress.ts',
+  'projections/read-model-states.ts',
   'projections/search.ts',
   'realtime/bus.ts',
 ]);

@@ -8,6 +8,7 @@ import { reject } from '../schemas/errors.ts';
 import { userId } from '../schemas/ids.ts';
 import type { LogPosition } from '../schemas/position.ts';
 import { cassandraClusters } from './open-cassandra.ts';
+import { lockData } from './lock-data.ts';
 import { openStores } from './open-stores.ts';
 import { Refused } from './refused.ts';
 import type { StartWait } from './start-wait.ts';
@@ -32,6 +33,7 @@ export const beginEpoch = async (
   const randomBytes = randomPool();
   await using stack = new AsyncDisposableStack();
   const cassandra = cassandraClusters(warn, starting, stack);
+  await lockData(configuration, stack);
   const { eventLog, accounts } = await openStores(
     configuration,
     { clock, randomBytes, warn, cassandra, starting },

@@ -2,6 +2,7 @@ import type { Clock } from '../command-side/clock.ts';
 import { randomPool } from '../command-side/random-pool.ts';
 import type { Warn } from '../command-side/warn.ts';
 import type { Configuration } from '../schemas/configuration.ts';
+import { lockData } from './lock-data.ts';
 import { cassandraClusters } from './open-cassandra.ts';
 import { openErasures } from './open-erasures.ts';
 import { openInbox } from './open-inbox.ts';
@@ -21,6 +22,7 @@ export const openOperations = async (
   const waiting = (setting: string, reason: string): void => warn({ setting, reason }, 'waits for a server');
   const starting = { waiting, signal: new AbortController().signal };
   const cassandra = cassandraClusters(warn, starting, stack);
+  await lockData(configuration, stack);
   const stores = await openStores(configuration, { clock, randomBytes, warn, cassandra, starting }, stack);
   const erasures = openErasures(data, { ...stores, clock, warn }, stack);
   const deps = { ...stores, clock, randomBytes, warn };

@@ -1,5 +1,3 @@
-import { mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { AccountsStore } from '../command-side/accounts-store.ts';
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
 import type { SnapshotStore } from '../command-side/snapshot-store.ts';
@@ -33,8 +31,6 @@ export interface StoresDeps {
 }
 
 export interface StoresPlaces {
-  /** The directory of what is kept here, of which this process takes the lock. */
-  readonly data: string;
   readonly log: LogPlace;
   readonly accounts: StorePlace;
   readonly snapshots: StorePlace;
@@ -42,11 +38,10 @@ export interface StoresPlaces {
 
 /** What is written to and decided on: the log, the keys it is read with, and folds of its streams. */
 export const openStores = async (
-  { data, log, accounts: accountsPlace, snapshots: snapshotsPlace }: StoresPlaces,
+  { log, accounts: accountsPlace, snapshots: snapshotsPlace }: StoresPlaces,
   { clock, randomBytes, warn, cassandra, starting, recentEvents }: StoresDeps,
   stack: AsyncDisposableStack,
 ): Promise<Stores> => {
-  if (log.in !== 'sqlite' || resolve(log.directory) !== resolve(data)) await lockData(data, stack);
   const { store, metrics } = await openLogStore(log, { warn, starting });
   // Until the log has taken the store over.
   const opening = stack.use(new AsyncDisposableStack());
@@ -64,12 +59,4 @@ export const openStores = async (
   stack.defer(() => eventLog.close());
   const snapshots = await openSnapshots(snapshotsPlace, { cassandra, warn }, stack);
   return { eventLog, accounts, snapshots, metrics };
-};
-
-/** A log in files locks the directory that it lies in. */
-const lockData = async (data: string, stack: AsyncDisposableStack): Promise<void> => {
-  const { lockDirectory } = await import('../event-log/sqlite-lock.ts');
-  await mkdir(data, { recursive: true });
-  const lock = lockDirectory(data, process.pid);
-  stack.defer(() => lock.release());
 };

@@ -2,12 +2,12 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
 import { replyProblem } from '../command-side/problem.ts';
 import { rateLimit } from '../command-side/rate-limit.ts';
 import { callerOf, restScope, type RestScopeDeps } from '../command-side/rest-scope.ts';
-import type { ProgressStatus } from '../projections/progress.ts';
+import { readModelMetrics, readModelStates } from '../projections/read-model-states.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
 import { readAfterHeader } from '../schemas/http-reads.ts';
 import type { UserId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
-import { gauge, Refusals, type Metric } from '../schemas/metrics.ts';
+import { Refusals, type Metric } from '../schemas/metrics.ts';
 import { openApiPath, openApiText } from './openapi.ts';
 import { reads, type ReadsDeps } from './reads.ts';
 import { waitForWrite } from './wait-for-write.ts';
@@ -76,29 +76,13 @@ export const queryApi = (deps: QueryApiDeps): QueryApi => {
     }
   };
 
-  const each = (value: (status: ProgressStatus) => number) =>
-    (['inbox', 'search'] as const).map((model) => [[model], value(progress[model].status())] as const);
-
-  // Why stands in the log: whoever asks for this need not be an operator.
-  const state = ({ failing }: ProgressStatus): string => (failing === undefined ? 'ok' : 'failing');
-
   return {
     async plugin(server) {
       const document = openApiText();
       server.get(openApiPath, async (_, reply) => reply.type('application/json').send(document));
       await server.register(serveReads);
     },
-    metrics: [
-      ...refusals.all,
-      gauge('parley_projection_lag_events', () => each(({ behind }) => behind)),
-      gauge('parley_projection_lag_seconds', () => each(({ behindMs }) => behindMs / 1_000)),
-      gauge('parley_projection_parked', () => each(({ parked }) => parked.length)),
-      gauge('parley_projection_parked_total', () => each(({ everParked }) => everParked)),
-      gauge('parley_search_lag_seconds', () => [[[], progress.search.status().behindMs / 1_000]]),
-    ],
-    checks: () => ({
-      inbox: state(progress.inbox.status()),
-      search: state(progress.search.status()),
-    }),
+    metrics: [...refusals.all, ...readModelMetrics(progress)],
+    checks: () => readModelStates(progress),
   };
 };

@@ -11,10 +11,8 @@ import type { Inbox } from '../projections/inbox.ts';
 import type { Progress } from '../projections/progress.ts';
 import type { PresenceTimes } from '../schemas/configuration.ts';
 import { reject } from '../schemas/errors.ts';
-import type { ConversationId } from '../schemas/ids.ts';
 import { frameBytes, type AdmissionLimits, type Limits } from '../schemas/limits.ts';
 import { gauge, type Metric } from '../schemas/metrics.ts';
-import { conversationStream } from '../schemas/streams.ts';
 import { Admission } from './admission.ts';
 import { addressRanges, clientAddress } from './client-address.ts';
 import { BlockList } from './block-list.ts';
@@ -27,8 +25,7 @@ import { Gateway } from './gateway.ts';
 import { readHandshake, subprotocol } from './handshake.ts';
 import { lastWrittenAt } from './last-written-at.ts';
 import { loadBlocked } from './load-blocked.ts';
-import { loadMembership } from './load-membership.ts';
-import { Memberships } from './memberships.ts';
+import { membershipsIn } from './memberships-in.ts';
 import { PresenceKeeper } from './presence-keeper.ts';
 import type { PresenceLeases } from './presence-leases.ts';
 import { PresenceSubscriptions } from './presence-subscriptions.ts';
@@ -41,7 +38,7 @@ import type { SignedIn, SignIn } from './sign-in.ts';
 import { Typing } from './typing.ts';
 import { Turnstile } from './turnstile.ts';
 
-export interface RealtimeDeps {
+export interface RealtimeDeps<Routed extends Routing = Routing> {
   readonly eventLog: EventLog;
   readonly snapshots: SnapshotStore;
   readonly gateway: CommandGateway;
@@ -50,7 +47,7 @@ export interface RealtimeDeps {
   readonly leases: PresenceLeases;
   readonly bus: Bus;
   /** Makes what the sessions here are given from. */
-  readonly routing: (shared: RoutingShared) => Routing;
+  readonly routing: (shared: RoutingShared) => Routed;
   readonly presenceTimes: PresenceTimes;
   readonly inbox: Pick<
     Inbox,
@@ -78,7 +75,8 @@ interface Upgrade {
   readonly address: string;
 }
 
-export interface Realtime {
+export interface Realtime<Routed extends Routing = Routing> {
+  readonly routing: Routed;
   /** Takes the server's requests to upgrade. */
   attach(server: Server): void;
   /** Why sockets are not served; undefined: they are. */
@@ -97,16 +95,13 @@ const subscribeBurst = 20;
 const subscribesPerSecond = 1;
 const shuttingDown = reject('draining', 'this server is shutting down', { retryAfterMs: 2_000 });
 
-export const realtime = (deps: RealtimeDeps): Realtime => {
+export const realtime = <Routed extends Routing>(deps: RealtimeDeps<Routed>): Realtime<Routed> => {
   const { eventLog, limits, warn } = deps;
   const stopping = new AbortController();
   const counted = new RealtimeMetrics();
   const turn = new FlushTurn(() => counted.flushed(deps.clock.now()));
   const sessions = new Sessions();
-  const memberships = new Memberships(
-    (id) => loadMembership(eventLog, deps.snapshots, id),
-    (id, revision) => readName(eventLog, id, revision),
-  );
+  const memberships = membershipsIn(eventLog, deps.snapshots);
   const keeper = new PresenceKeeper({
     ...deps,
     isHere: (user) => sessions.of(user).length > 0,
@@ -224,6 +219,7 @@ export const realtime = (deps: RealtimeDeps): Realtime => {
   };
 
   return {
+    routing,
     attach(server) {
       server.on('upgrade', upgrade);
     },
@@ -249,9 +245,4 @@ const unsentBytes = ({ all }: Sessions): number => {
   let bytes = 0;
   for (const session of all) bytes += session.unsentBytes;
   return bytes;
-};
-
-const readName = async (log: EventLog, id: ConversationId, revision: number): Promise<string | null> => {
-  const [named] = await log.readStream(conversationStream(id), revision, 'forwards', 1);
-  return named?.event?.type === 'conversation-renamed' ? named.event.name : null;
 };
