@@ -5,6 +5,8 @@ const never = ['**/node_modules/**', '**/.git/**', 'data/**', 'coverage/**', '.c
 // Generous, for a slow machine: what a test waits for is an event, and a timeout is only there to end a hang.
 const timeout = 30_000;
 const processTimeout = 300_000;
+/** Unless told, Vitest leaves one core of two unused. */
+const maxWorkers = '100%';
 
 /** Every test file belongs to exactly one project; tests/house-rules.test.ts checks it. */
 export const projects = [
@@ -12,6 +14,7 @@ export const projects = [
     name: 'fast',
     include: ['**/*.test.ts'],
     exclude: [...never, '**/*.stub.test.ts', '**/*.live.test.ts', '**/*.e2e.test.ts'],
+    maxWorkers,
     testTimeout: timeout,
     hookTimeout: timeout,
   },
@@ -20,6 +23,7 @@ export const projects = [
     include: ['**/*.stub.test.ts'],
     exclude: never,
     setupFiles: './tests/eventstoredb-stub/say-stub.ts',
+    maxWorkers,
     testTimeout: timeout,
     hookTimeout: timeout,
   },
