@@ -2,14 +2,16 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { CommandGateway } from '../command-side/command-gateway.ts';
+import type { Clock } from '../command-side/clock.ts';
 import { commandSide, type CommandSide } from '../command-side/command-side.ts';
+import type { SnapshotStore } from '../command-side/snapshot-store.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import type { Bus } from '../realtime/bus.ts';
 import { memoryBus } from '../realtime/memory-bus.ts';
 import { memoryPresenceLeases } from '../realtime/memory-presence-leases.ts';
 import type { PresenceLeases } from '../realtime/presence-leases.ts';
 import { realtime, type Realtime, type RealtimeDeps } from '../realtime/realtime.ts';
-import { routeHere } from '../realtime/routing.ts';
+import { routeHere, type RouteHereDeps } from '../realtime/routing.ts';
 import type { SignIn } from '../realtime/sign-in.ts';
 import { CommandsUnderTest, manySends, noInbox } from './commands-under-test.ts';
 import { tokenSecret } from './tokens.ts';
@@ -23,8 +25,15 @@ export interface SocketsOptions {
   readonly leases?: (leases: PresenceLeases) => PresenceLeases;
   /** Without it devices that come back are served from the log. */
   readonly missedAfter?: RealtimeDeps['inbox']['missedAfter'];
+  /** What the sockets are given from, instead of a router beside them. */
+  readonly routing?: (deps: RoutingUnderTest) => Promise<RealtimeDeps['routing']>;
   /** Puts into the log what lies behind the router when it begins. */
   readonly before?: (side: CommandSide, log: EventLog) => Promise<void>;
+}
+
+export interface RoutingUnderTest extends RouteHereDeps {
+  readonly snapshots: SnapshotStore;
+  readonly clock: Clock;
 }
 
 export interface SocketsUnderTest {
@@ -78,6 +87,7 @@ export const serveSockets = async (
     leases = same,
     bus = same,
     missedAfter = unsaid,
+    routing = (given) => Promise.resolve(routeHere(given)),
     before,
   }: SocketsOptions = {},
 ): Promise<SocketsUnderTest> => {
@@ -102,7 +112,7 @@ export const serveSockets = async (
     presence: side.presence,
     leases: leases(memoryPresenceLeases(presenceTimes.offlineAfterSeconds * 1_000, clock)),
     bus: busBetween,
-    routing: routeHere({ ...deps, eventLog: followed, bus: busBetween }),
+    routing: await routing({ ...deps, eventLog: followed, bus: busBetween }),
     presenceTimes,
     admission: { socketsPerUser: 50, socketsPerAddress: 1_000, handshakeBurst: 2_000, handshakesPerSecond: 500 },
     trustedProxies: [],
