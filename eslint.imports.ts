@@ -27,6 +27,7 @@ export const ports: ReadonlySet<string> = new Set([
   'projections/read-model-states.ts',
   'projections/search.ts',
   'realtime/bus.ts',
+  'realtime/gateway-registry.ts',
 ]);
 
 /** Which package speaks to which product: only files whose name starts with the product import it. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { readRoutes } from '../schemas/http-reads.ts';
 import { problem, writeRoutes } from '../schemas/http.ts';
+import { serversRoute } from '../schemas/servers.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -106,6 +107,13 @@ export const openApiDocument = (): Json => {
       responses: responses(route.answer, schemas),
     });
   }
+  put(serversRoute.path, 'get', {
+    operationId: 'servers',
+    tags: ['reads'],
+    summary: serversRoute.summary,
+    parameters: parametersIn('query', serversRoute.query, schemas),
+    responses: responses(serversRoute.answer, schemas),
+  });
   for (const { method, path, command, call, answer } of writeRoutes) {
     const { params, query, body } = call.shape;
     put(path, method, {

@@ -26,6 +26,9 @@ export interface KnownGateway extends AnnouncedGateway {
 /** A gateway that is not heard of for so long is forgotten: its process crashed, or is cut off. */
 export const gatewayTtlMs = 300_000;
 
+/** Three heartbeats were missed: no client is sent to it, though it may be heard of again. */
+export const suspectAfterMs = 30_000;
+
 /** Whoever has more than these has a proxy in front that knows them. */
 export const mostGateways = 1_000;
 

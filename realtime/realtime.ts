@@ -21,6 +21,7 @@ import { drainSessions } from './drain-sessions.ts';
 import type { EverySecond } from './every-second.ts';
 import { followPresence } from './follow-presence.ts';
 import { FlushTurn } from './flush-turn.ts';
+import type { AnnouncedGateway } from './gateway-registry.ts';
 import { Gateway } from './gateway.ts';
 import { readHandshake, subprotocol } from './handshake.ts';
 import { lastWrittenAt } from './last-written-at.ts';
@@ -81,6 +82,8 @@ export interface Realtime<Routed extends Routing = Routing> {
   attach(server: Server): void;
   /** Why sockets are not served; undefined: they are. */
   notReady(): string | undefined;
+  /** What the registry is to know of it. */
+  announced(): Pick<AnnouncedGateway, 'connections' | 'draining' | 'notReady'>;
   readonly metrics: readonly Metric[];
   /** Refuses new sockets and commands, lets those under way finish, then closes all sockets; resolves when they are gone. */
   drain(): Promise<void>;
@@ -224,6 +227,11 @@ export const realtime = <Routed extends Routing>(deps: RealtimeDeps<Routed>): Re
       server.on('upgrade', upgrade);
     },
     notReady: () => (isDraining() ? 'draining' : routing.stopped()),
+    announced: () => ({
+      connections: sessions.all.size,
+      draining: isDraining(),
+      notReady: routing.stopped() ?? null,
+    }),
     metrics: [
       ...counted.all,
       gauge('parley_ws_connections', () => [[[], sessions.all.size]]),

@@ -12,11 +12,10 @@ export interface RegistryHeartbeatDeps {
 }
 
 export interface RegistryHeartbeat {
-  /** Says nothing more, and that this gateway has ended, if the registry can be told. */
+  /** Says nothing more but that this gateway has ended, if the registry can be told. */
   end(): Promise<void>;
 }
 
-/** Who is silent for three of them is taken for dead by those who send clients to gateways. */
 export const heartbeatMs = 10_000;
 
 /**
