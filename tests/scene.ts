@@ -1,5 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
 import type { LogPlace } from '../schemas/log-place.ts';
+import type { StorePlace } from '../schemas/store-place.ts';
 import { check } from './checker.ts';
 import { TestClient } from './client.ts';
 import { readLog } from './read-log.ts';
@@ -17,6 +18,8 @@ export interface SceneOptions extends ServerOptions {
   readonly tokenHours?: number;
   /** Where the log is, when it is not with the data. */
   readonly log?: Extract<LogPlace, { in: 'eventstoredb' }>;
+  /** Where the keys are, when they are not with the data; `env` says so too. */
+  readonly accounts?: StorePlace;
   /** Ids name a time; a test that moves the server's clock moves the clients' along. */
   readonly now?: () => number;
 }
@@ -125,7 +128,7 @@ export class Scene {
   async violations({ settled = true } = {}): Promise<string[]> {
     const users = settled ? this.talks.flatMap(({ members }) => members.map(({ userId }) => userId)) : [];
     await this.abandon('SIGTERM');
-    const log = await readLog(this.data, this.options.log);
+    const log = await readLog(this.data, this.options);
     return check(this.recorder.history, log, { settled: new Set(users) }).map(
       ({ promise, says }) => `${promise}: ${says}`,
     );

@@ -13,6 +13,8 @@ export interface ServerOptions {
   readonly prefix?: readonly string[];
   /** Where the sources lie. */
   readonly root?: string;
+  /** The file that is run; the embedded server unless said. */
+  readonly main?: string;
   /** The port of an earlier start, so that clients find it again; 0 lets the system pick. */
   readonly port?: number;
 }
@@ -38,7 +40,7 @@ export const temporaryFolder = async (name: string): Promise<Reaped & { readonly
   };
 };
 
-/** `node main/embedded.ts` as a process of its own, known by its pid; it ends with the process that started it. */
+/** `node main/embedded.ts`, or another one, as a process of its own, known by its pid; it ends with the process that started it. */
 export class ServerProcess {
   readonly data: string;
   readonly port: number;
@@ -65,8 +67,8 @@ export class ServerProcess {
 
   /** Resolves when the server has printed its address. Rejects with its output when it ends before. */
   static async start(options: ServerOptions & { readonly data: string }): Promise<ServerProcess> {
-    const { data, env = {}, prefix = [], root = sources, port = 0 } = options;
-    const command = [...prefix, process.execPath, join(root, 'main/embedded.ts')];
+    const { data, env = {}, prefix = [], root = sources, main = 'main/embedded.ts', port = 0 } = options;
+    const command = [...prefix, process.execPath, join(root, main)];
     const child = spawn(command[0] ?? '', command.slice(1), {
       cwd: root,
       env: { ...environment(), PARLEY_DATA: data, PARLEY_PORT: String(port), ...env },
@@ -86,7 +88,7 @@ export class ServerProcess {
       for (const stream of [child.stdout, child.stderr]) {
         createInterface({ input: stream }).on('line', (line) => {
           output.push(line);
-          const found = /http:\/\/[^\s:]+:(\d+)/.exec(line)?.[1];
+          const found = /^parley .*http:\/\/[^\s:]+:(\d+)/.exec(line)?.[1];
           if (found !== undefined) resolve(Number(found));
         });
       }

@@ -1,0 +1,33 @@
+import { commandSide } from '../command-side/command-side.ts';
+import { followErasures } from '../command-side/follow-erasures.ts';
+import { serveCommandLinks } from '../command-side/serve-command-links.ts';
+import { readModelState } from '../projections/read-model-states.ts';
+import { askInbox } from './ask-inbox.ts';
+import { openServiceBase } from './service-base.ts';
+import { requireShared } from './service-requirements.ts';
+import type { Serve } from './start-process.ts';
+import { tokenIssuer } from './token-issuer.ts';
+
+/** Commands of users over REST, and those that gateways hand over. One of several; none of them is special. */
+export const serveCommandSide: Serve = async (configuration, clock, stack, stopping) => {
+  const { inboxOn, internalToken } = requireShared(configuration);
+  const base = await openServiceBase(configuration, clock, stack, stopping);
+  const erasures = followErasures({ ...base, destroyed: () => undefined });
+  stack.defer(() => erasures.close());
+  const { inbox, progress } = await askInbox(inboxOn, base, stack);
+  const commands = commandSide({ ...base, inbox, issuer: tokenIssuer(configuration) });
+  stack.defer(() => commands.close());
+  await base.server.register(commands.plugin);
+  const links = serveCommandLinks({ ...base, commands, internalToken });
+  stack.defer(() => links.close());
+  links.attach(base.server.server);
+
+  const address = await base.listen({
+    metrics: [...commands.metrics, ...links.metrics],
+    readiness: () => commands.ready().checks,
+    readModels: () => ({ inbox: readModelState(progress) }),
+    servers: () => ({}),
+  });
+  stack.defer(() => links.drain());
+  return { address, failed: Promise.race([base.eventLog.failed, base.accounts.failed]) };
+};

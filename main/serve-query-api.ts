@@ -1,0 +1,41 @@
+import { commandLink } from '../command-side/command-link.ts';
+import { followErasures } from '../command-side/follow-erasures.ts';
+import { resolveUser } from '../command-side/resolve-command.ts';
+import { signInApart } from '../command-side/sign-in-apart.ts';
+import { queryApi } from '../query-api/query-api.ts';
+import { askInbox } from './ask-inbox.ts';
+import { askSearch } from './ask-search.ts';
+import { openServiceBase } from './service-base.ts';
+import { requireCommandSides, requireSearch, requireShared } from './service-requirements.ts';
+import type { Serve } from './start-process.ts';
+import { tokenIssuer } from './token-issuer.ts';
+
+/** Reads of users over REST. One of several. */
+export const serveQueryApi: Serve = async (configuration, clock, stack, stopping) => {
+  const { inboxOn, internalToken } = requireShared(configuration);
+  const searchPlace = requireSearch(configuration);
+  const addresses = requireCommandSides(configuration);
+  const base = await openServiceBase(configuration, clock, stack, stopping);
+  const erasures = followErasures({ ...base, destroyed: () => undefined });
+  stack.defer(() => erasures.close());
+  const inbox = await askInbox(inboxOn, base, stack);
+  const search = await askSearch(searchPlace, base, stack);
+  const link = commandLink({ ...base, addresses, internalToken });
+  stack.defer(() => link.close());
+  const queries = queryApi({
+    ...base,
+    inbox: inbox.inbox,
+    search: search.search,
+    progress: { inbox: inbox.progress, search: search.progress },
+    authenticate: signInApart({ ...base, issuer: tokenIssuer(configuration), register: link.signIn }),
+    resolveUser: (caller, user) => resolveUser(base.accounts.installKey, caller, user),
+  });
+  await base.server.register(queries.plugin);
+  const address = await base.listen({
+    metrics: [...queries.metrics, ...link.metrics],
+    readiness: () => ({}),
+    readModels: queries.checks,
+    servers: () => ({ ...search.state(), ...link.state() }),
+  });
+  return { address, failed: Promise.race([base.eventLog.failed, base.accounts.failed]) };
+};

@@ -1,0 +1,98 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { once } from 'node:events';
+
+export interface SupervisedService {
+  /** For who reads what is printed, and for who ends it by its pid. */
+  readonly name: string;
+  /** Its file in main/. */
+  readonly file: string;
+  readonly port: number;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface Supervised {
+  readonly name: string;
+  readonly port: number;
+  /** Whether it listens now. */
+  isUp(): boolean;
+  /** Resolves when it listens for the first time; rejects when it ends before with something that no waiting mends. */
+  readonly started: Promise<void>;
+  /** Ends it as a supervisor does, and waits for it. */
+  stop(): Promise<void>;
+}
+
+/** `parley cannot start`: the settings are wrong. */
+const unusable = 2;
+const firstPauseMs = 100;
+const longestPauseMs = 5_000;
+/** As long as a drain may take. */
+const killMs = 28_000;
+
+/** A port of this machine that nobody has now. */
+export const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+};
+
+/** Keeps a process of ours running: whenever it ends it is started again, at the same port. */
+export const supervise = (service: SupervisedService, say: (line: string) => void): Supervised => {
+  const { name, file, port, environment } = service;
+  const started = Promise.withResolvers<undefined>();
+  const stopping = new AbortController();
+  const isStopping = (): boolean => stopping.signal.aborted;
+  let child: ChildProcess | undefined;
+  let isUp = false;
+
+  const runOnce = async (): Promise<number | null> => {
+    const running = spawn(process.execPath, [join(import.meta.dirname, file)], {
+      env: { ...environment, PARLEY_PORT: String(port) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    child = running;
+    createInterface({ input: running.stdout }).on('line', (line) => {
+      isUp = true;
+      say(`${name} (pid ${running.pid}): ${line}`);
+      started.resolve(undefined);
+    });
+    const [code] = (await once(running, 'exit')) as [number | null];
+    isUp = false;
+    return code;
+  };
+
+  const run = async (): Promise<void> => {
+    let pauseMs = firstPauseMs;
+    while (!isStopping()) {
+      const beganAt = performance.now();
+      const code = await runOnce();
+      if (isStopping()) return;
+      say(`${name} ended (${code ?? 'by a signal'}) and is started again`);
+      if (code === unusable) started.reject(new Error(`${name} cannot start`));
+      pauseMs = performance.now() - beganAt > longestPauseMs ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
+      await pause(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  };
+  const running = run();
+  running.catch((error: unknown) => started.reject(error));
+
+  return {
+    name,
+    port,
+    isUp: () => isUp,
+    started: started.promise,
+    async stop() {
+      stopping.abort();
+      child?.kill('SIGTERM');
+      const late = setTimeout(() => child?.kill('SIGKILL'), killMs);
+      await running;
+      clearTimeout(late);
+    },
+  };
+};
