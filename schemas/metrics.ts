@@ -31,6 +31,38 @@ export const metrics = {
     labels: [],
     help: 'Messages that did not reach the remote bus: other processes fill such holes from the log.',
   },
+  parley_command_link_open: {
+    type: 'gauge',
+    labels: ['address'],
+    help: '1 while the command side at the address takes requests, else 0.',
+  },
+  parley_command_link_under_way: {
+    type: 'gauge',
+    labels: ['address'],
+    help: 'Requests that the command side at the address has and has not answered.',
+  },
+  parley_command_link_held: { type: 'gauge', labels: [], help: 'Requests that wait for a command side to take them.' },
+  parley_command_link_round_trip_seconds: {
+    type: 'histogram',
+    labels: ['address'],
+    help: 'From sending a request to the command side at the address to its answer.',
+  },
+  parley_command_link_given_again_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Requests given to a command side again, because the one that had them went away.',
+  },
+  parley_command_link_unanswered_total: {
+    type: 'counter',
+    labels: ['why'],
+    help: 'Requests that no command side answered in time, or for which there was no room to wait.',
+  },
+  parley_command_links: {
+    type: 'gauge',
+    labels: [],
+    help: 'Processes that are connected to this one to hand over commands.',
+  },
+  parley_command_links_under_way: { type: 'gauge', labels: [], help: 'Requests of theirs that are not answered yet.' },
   parley_commands_total: {
     type: 'counter',
     labels: ['type', 'result'],
@@ -163,14 +195,16 @@ export class Refusals {
 /** Upper bounds in seconds. */
 const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10] as const;
 
-/** How long something took. */
+/** How long something took, for one set of values of its labels. */
 export class Histogram implements Metric {
   readonly name: MetricName;
+  readonly #labels: Readonly<Record<string, string>>;
   readonly #counts = new Float64Array(bounds.length + 1);
   #sum = 0;
 
-  constructor(name: MetricName) {
+  constructor(name: MetricName, labels: Readonly<Record<string, string>> = {}) {
     this.name = name;
+    this.#labels = labels;
   }
 
   observe(milliseconds: number): void {
@@ -185,12 +219,12 @@ export class Histogram implements Metric {
     let count = 0;
     const buckets = Array.from(this.#counts, (more, index): Sample => {
       count += more;
-      return { suffix: '_bucket', labels: { le: String(bounds[index] ?? '+Inf') }, value: count };
+      return { suffix: '_bucket', labels: { ...this.#labels, le: String(bounds[index] ?? '+Inf') }, value: count };
     });
     return [
       ...buckets,
-      { suffix: '_sum', labels: {}, value: this.#sum },
-      { suffix: '_count', labels: {}, value: count },
+      { suffix: '_sum', labels: this.#labels, value: this.#sum },
+      { suffix: '_count', labels: this.#labels, value: count },
     ];
   }
 }
