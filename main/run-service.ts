@@ -20,8 +20,9 @@ export const runService = async (
   /** Ends what a start waits for; once it has started, nothing listens to it. */
   const stopping = new AbortController();
   // A second signal is no order to hurry: the drain is bounded, and what it is cut short by loses nothing.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.on(signal, () => {
+  // Nor does it outlive who watches over it, where that one holds a channel to it.
+  for (const order of ['SIGTERM', 'SIGINT', 'disconnect'])
+    process.on(order, () => {
       stopped.resolve(undefined);
       stopping.abort();
     });

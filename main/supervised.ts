@@ -54,10 +54,13 @@ export const supervise = (service: SupervisedService, say: (line: string) => voi
   const runOnce = async (): Promise<number | null> => {
     const running = spawn(process.execPath, [join(import.meta.dirname, file)], {
       env: { ...environment, PARLEY_PORT: String(port) },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      // Over the last one it sees that its supervisor is gone.
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
     child = running;
-    createInterface({ input: running.stdout }).on('line', (line) => {
+    const { stdout: input } = running;
+    if (input === null) throw new Error('what it prints is read here');
+    createInterface({ input }).on('line', (line) => {
       isUp = true;
       say(`${name} (pid ${running.pid}): ${line}`);
       started.resolve(undefined);
