@@ -35,6 +35,8 @@ const mostUnansweredPings = 2;
 const handshakeMs = 5_000;
 const shortestWaitMs = 50;
 const longestWaitMs = 2_000;
+/** Connections to one that answers pings and nothing else are made, so others get its requests for a while. */
+const mutedMs = 5_000;
 const mostAnswerBytes = 4 * 1_024 * 1_024;
 const mostAnswersAMessage = mostLinkRequests;
 
@@ -54,6 +56,7 @@ export class CommandLinkPeer implements LanePeer {
   #openedAt = 0;
   #answeredAt = 0;
   #failures = 0;
+  #restMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: CommandLinkPeerDeps) {
@@ -104,7 +107,9 @@ export class CommandLinkPeer implements LanePeer {
   }
 
   owes({ sentAt }: LinkedRequest): void {
-    if (this.#answeredAt < sentAt) this.#cut('it answers nothing');
+    if (this.#answeredAt >= sentAt) return;
+    this.#restMs = mutedMs;
+    this.#cut('it answers nothing');
   }
 
   /** Called several times a second. */
@@ -226,7 +231,8 @@ export class CommandLinkPeer implements LanePeer {
     this.#wasOpen = false;
     if (wasOpen && monotonic() - this.#openedAt >= longestWaitMs) this.#failures = 0;
     const most = Math.min(longestWaitMs, shortestWaitMs * 2 ** this.#failures++);
-    const wait = ((randomBytes(1)[0] ?? 0) / 256) * most;
+    const wait = ((randomBytes(1)[0] ?? 0) / 256) * most + this.#restMs;
+    this.#restMs = 0;
     this.#timer = setTimeout(() => this.connect(), wait);
     returned(requests);
   }

@@ -66,6 +66,19 @@ const signInAnswer = (answer: LinkAnswer): SignedIn => {
  * acknowledged before the log has it. What a lost connection left open is given again with the same ids.
  */
 export const commandLink = (deps: CommandLinkDeps): CommandLink => {
+  const link = unsweptCommandLink(deps);
+  const timer = setInterval(() => link.sweep(), sweepMs);
+  return {
+    ...link,
+    close() {
+      clearInterval(timer);
+      link.close();
+    },
+  };
+};
+
+/** Whose deadlines pass and whose command sides are pinged when `sweep` is called. */
+export const unsweptCommandLink = (deps: CommandLinkDeps): CommandLink & { sweep(): void } => {
   const { addresses, clock, limits } = deps;
   const monotonic = (): number => clock.monotonic();
   const unanswered = new Counter('parley_command_link_unanswered_total');
@@ -95,10 +108,6 @@ export const commandLink = (deps: CommandLinkDeps): CommandLink => {
   );
   const route = rendezvous(peers);
   for (const peer of peers) peer.connect();
-  const timer = setInterval(() => {
-    for (const peer of peers) peer.sweep();
-    lanes.sweep();
-  }, sweepMs);
 
   const ask = (lane: string, request: LinkRequest): Promise<LinkAnswer> =>
     new Promise((settle) => {
@@ -143,9 +152,12 @@ export const commandLink = (deps: CommandLinkDeps): CommandLink => {
       gauge('parley_command_link_under_way', () => peers.map(({ address, underWay }) => [[address], underWay])),
       gauge('parley_command_link_open', () => peers.map(({ address, isOpen }) => [[address], isOpen ? 1 : 0])),
     ],
+    sweep() {
+      for (const peer of peers) peer.sweep();
+      lanes.sweep();
+    },
     drain: () => lanes.drain(),
     close() {
-      clearInterval(timer);
       for (const peer of peers) peer.close();
       lanes.close();
     },

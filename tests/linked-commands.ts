@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../command-side/clock.ts';
-import { commandLink, type CommandLink } from '../command-side/command-link.ts';
+import { unsweptCommandLink, type CommandLink } from '../command-side/command-link.ts';
 import type { LinkedCommands } from '../command-side/command-link-session.ts';
 import { randomPool } from '../command-side/random-pool.ts';
 import { serveCommandLinks, type CommandLinks } from '../command-side/serve-command-links.ts';
@@ -53,23 +53,30 @@ export class ServedCommands implements AsyncDisposable {
 }
 
 export interface OpenLink extends CommandLink, AsyncDisposable {
-  readonly clock: TestClock;
+  readonly warnings: readonly string[];
+  /** Lets time go by. */
+  pass(milliseconds: number): void;
   /** What a metric says, by its name and labels as they are written. */
   metric(line: string): number;
 }
 
 export const linkTo = (addresses: readonly string[], token = internalToken, clock = new TestClock()): OpenLink => {
-  const link = commandLink({
+  const warnings: string[] = [];
+  const link = unsweptCommandLink({
     addresses,
     internalToken: token,
     clock: clock satisfies Clock,
     randomBytes: randomPool(),
     limits: manySends,
-    warn: () => undefined,
+    warn: (_, message) => void warnings.push(message),
   });
   return {
     ...link,
-    clock,
+    warnings,
+    pass(milliseconds) {
+      clock.monotonicOffset += milliseconds;
+      link.sweep();
+    },
     metric(line) {
       const found = metricsText(link.metrics)
         .split('\n')
