@@ -131,7 +131,7 @@ export class Appender {
     return events.map((plain, index) => {
       const envelope = envelopes[index] ?? noLink;
       if (link.length > 0) link = linkOf(link, envelope);
-      return { envelope, link, checksum: checksumOf(envelope, ++revision, link), plain };
+      return { envelope, link, checksum: checksumOf(envelope, ++revision, link, undefined), plain };
     });
   }
 

@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import type { LogPosition } from '../schemas/position.ts';
 
 export const linkLength = 32;
 /** Before the first event of a chained stream. */
@@ -20,9 +21,25 @@ export const linkOf = (previous: Uint8Array, envelope: Uint8Array): Buffer => {
 
 const place = Buffer.allocUnsafeSlow(6 + linkLength);
 
-/** CRC-32 of the envelope, the revision (6 bytes) and the link: against rot and misplaced rows, not against people. */
-export const checksumOf = (envelope: Uint8Array, revision: number, link: Uint8Array): number => {
+const originBytes = ({ log, n }: LogPosition): Buffer => {
+  const bytes = Buffer.alloc(16 + 6);
+  bytes.write(log, 'base64url');
+  bytes.writeUIntBE(n, 16, 6);
+  return bytes;
+};
+
+/**
+ * CRC-32 of the envelope, the revision (6 bytes), the link and, of a copied event, the log (16 bytes) and n (6 bytes) that
+ * it had: against rot and misplaced rows, not against people.
+ */
+export const checksumOf = (
+  envelope: Uint8Array,
+  revision: number,
+  link: Uint8Array,
+  copiedFrom: LogPosition | undefined,
+): number => {
   place.writeUIntBE(revision, 0, 6);
   place.set(link, 6);
-  return crc32(place.subarray(0, 6 + link.length), crc32(envelope));
+  const sum = crc32(place.subarray(0, 6 + link.length), crc32(envelope));
+  return copiedFrom === undefined ? sum : crc32(originBytes(copiedFrom), sum);
 };

@@ -9,11 +9,11 @@ type EpochStarted = EventOf<'epoch-started'>;
 
 interface Epoch {
   readonly log: LogId;
-  /** Added to n, it gives the place. */
+  /** Added to n of a position of this log, it gives the place. */
   readonly base: number;
-  /** n of its `epoch-started` event. */
+  /** The place of its `epoch-started` event. */
   readonly first: number;
-  /** The parent's last n that is part of this line. */
+  /** The parent's last place that is part of this line. */
   readonly cut: number;
 }
 
@@ -26,13 +26,14 @@ export class Epochs {
   #current: Epoch | undefined;
 
   /** What is known already is passed over: the events of the stream that says so may be read again. */
-  add({ log, parent, base }: EpochStarted, n: number): void {
+  add({ log, parent, base }: EpochStarted, place: number): void {
     const current = this.#current;
-    if (current !== undefined && n <= current.first) return;
+    if (current !== undefined && place <= current.first) return;
     if (parent !== null && parent.log !== current?.log) {
-      throw new LogDamaged(`epoch ${log} does not continue the one before it`, { n });
+      throw new LogDamaged(`epoch ${log} does not continue the one before it`, { n: place });
     }
-    this.#current = { log, base, first: n, cut: parent?.cut ?? 0 };
+    const cut = parent === null ? 0 : (current?.base ?? 0) + parent.cut;
+    this.#current = { log, base, first: place, cut };
     this.#line.push(this.#current);
   }
 
@@ -45,31 +46,22 @@ export class Epochs {
     return this.#current;
   }
 
-  /** n of 0 stands at the beginning of the first log. */
-  #epochAt(n: number): Epoch {
+  /** 0 stands at the beginning of the first log. */
+  #epochAt(place: number): Epoch {
     const last = this.#last();
-    if (n >= last.first) return last;
-    return this.#line.findLast(({ first }) => first <= n) ?? this.#line[0] ?? last;
+    if (place >= last.first) return last;
+    return this.#line.findLast(({ first }) => first <= place) ?? this.#line[0] ?? last;
   }
 
-  positionOf(n: number): LogPosition {
-    return { log: this.#epochAt(n).log, n };
+  positionOf(place: number): LogPosition {
+    const { log, base } = this.#epochAt(place);
+    return { log, n: place - base };
   }
 
-  placeOf(n: number): number {
-    return this.#epochAt(n).base + n;
-  }
-
-  /** The n of a place that `locate` gave. */
-  nAt(place: number): number {
-    const epoch = this.#line.findLast(({ base, first }) => base + first <= place) ?? this.#line[0] ?? this.#last();
-    return place - epoch.base;
-  }
-
-  /** n of the last event that lies in the same log as the one at `n`. */
-  endOf(n: number): number {
-    if (n >= this.#last().first) return Number.MAX_SAFE_INTEGER;
-    const next = this.#line.find(({ first }) => first > n);
+  /** The place of the last event that lies in the same log as the one at `place`. */
+  endOf(place: number): number {
+    if (place >= this.#last().first) return Number.MAX_SAFE_INTEGER;
+    const next = this.#line.find(({ first }) => first > place);
     return next === undefined ? Number.MAX_SAFE_INTEGER : next.first - 1;
   }
 
@@ -77,10 +69,11 @@ export class Epochs {
     const index = this.#line.findIndex((epoch) => epoch.log === log);
     const epoch = this.#line[index];
     if (epoch === undefined || !Number.isSafeInteger(n) || n < 0) return { where: 'unknown_epoch' };
+    const place = epoch.base + n;
     const child = this.#line[index + 1];
-    if (child !== undefined && n > child.cut) return { where: 'unknown_epoch' };
-    if (child === undefined && n > head) return { where: 'future' };
-    return { where: 'known', place: epoch.base + n };
+    if (child !== undefined && place > child.cut) return { where: 'unknown_epoch' };
+    if (child === undefined && place > head) return { where: 'future' };
+    return { where: 'known', place };
   }
 
   locateCursor(cursor: Cursor | null, head: number): Located {
@@ -98,16 +91,15 @@ export interface EpochDependencies {
   readonly randomBytes: RandomBytes;
 }
 
-/** The event that begins an epoch after `parent`'s head, or the very first one. */
+/** The event that begins an epoch. */
 export const epochEvent = (
-  reason: EpochStarted['reason'],
-  parent: EpochStarted['parent'],
+  begins: Pick<EpochStarted, 'reason' | 'parent' | 'base' | 'pairs'>,
   { clock, randomBytes }: EpochDependencies,
 ): NewEvent => {
   const time = clock.now();
   const eventId = uuidV7(time, randomBytes(10)) as EventId;
   const log = Buffer.from(randomBytes(16)).toString('base64url') as LogId;
-  const event: EpochStarted = { type: 'epoch-started', log, parent, base: 0, reason };
+  const event: EpochStarted = { type: 'epoch-started', log, ...begins };
   return { eventId, time, causationId: eventId, correlationId: eventId, event };
 };
 
@@ -117,10 +109,15 @@ export const epochEvent = (
  */
 export const startEpoch = async (
   log: EventLog,
-  reason: Exclude<EpochStarted['reason'], 'new'>,
+  reason: 'restored',
   dependencies: EpochDependencies,
 ): Promise<AppendOutcome> => {
   const [newest] = await log.readStream(logStream, 'end', 'backwards', 1);
-  const { log: parent, n: cut } = log.head();
-  return log.append(logStream, [epochEvent(reason, { log: parent, cut }, dependencies)], newest?.revision ?? -1);
+  const head = log.head();
+  const located = log.locate(head);
+  if (located.where !== 'known') throw new LogDamaged('the log does not know its own head');
+  // The store goes on counting as before, and so do places.
+  const base = located.place - head.n;
+  const begins = { reason, parent: { log: head.log, cut: head.n }, base, pairs: [] };
+  return log.append(logStream, [epochEvent(begins, dependencies)], newest?.revision ?? -1);
 };

@@ -77,6 +77,18 @@ const parent = record<NonNullable<EventOf<'epoch-started'>['parent']>>(
   ([log, cut]) => ({ log: logIdWire.decode(log), cut: integer.decode(cut) }),
 );
 
+const pair = record<EventOf<'epoch-started'>['pairs'][number]>(
+  (one) => one,
+  ([place, n]) => [integer.decode(place), integer.decode(n)],
+);
+
+const epochStarted = {
+  log: logIdWire,
+  parent: nullable(parent),
+  base: integer,
+  reason: oneOf<EventOf<'epoch-started'>['reason']>('new', 'restored', 'copied'),
+};
+
 const inConversation = {
   commandId: commandIdWire,
   idTimeMax: integer,
@@ -124,15 +136,11 @@ export const eventFields = {
   'came-online': {},
   'went-offline': { lastSeen: integer },
   'status-announced': { availability: oneOf('available', 'away', 'busy'), text: personal(text) },
-  'epoch-started': {
-    log: logIdWire,
-    parent: nullable(parent),
-    base: integer,
-    reason: oneOf('new', 'restored', 'copied'),
-  },
+  'epoch-started': { ...epochStarted, pairs: listOf(pair) },
 } satisfies { readonly [T in EventType]: FieldsOf<EventOf<T>> };
 
 /** `type@version` → the fields of a version that is written no more; schemas/upcast.ts leads on from it. */
-export const pastFields: ReadonlyMap<string, Readonly<Record<string, Field<unknown>>>> = new Map([
+export const pastFields = new Map<string, Readonly<Record<string, Field<unknown>>>>([
   ['sessions-ended@1', sessionsEnded],
+  ['epoch-started@1', epochStarted],
 ]);

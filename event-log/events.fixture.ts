@@ -102,6 +102,7 @@ export const eventsByType: { readonly [T in EventType]: fc.Arbitrary<ParleyEvent
     parent: fc.option(fc.record({ log: logId, cut: count }, { noNullPrototype: true })),
     base: count,
     reason: fc.constantFrom('new', 'restored', 'copied'),
+    pairs: fc.array(fc.tuple(count, count), { maxLength: 3 }),
   }),
 };
 

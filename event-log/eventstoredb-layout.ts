@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { binaryEvent, type EventData, type Position } from '@eventstore/db-client';
+import { logId, type LogPosition } from '../schemas/position.ts';
 import { isStreamKind, kindOf, type StreamName } from '../schemas/streams.ts';
 import { noLink } from './chain.ts';
 import { parseEnvelope, streamOfEnvelope } from './envelope.ts';
@@ -11,7 +12,7 @@ import { checkEvent } from './stored-events.ts';
  * How an event lies in EventStoreDB. Its stream is ours by name, behind the prefix of its log where a server holds several;
  * its type the envelope's, its data the envelope (bytes,
  * envelope.ts), its metadata flat JSON: `parley` (1, this layout), `link` (base64url, absent where the stream has no
- * chain) and `checksum` (hex). Its id is made of the envelope's bytes: the server answers a repeat by ids alone, also when
+ * chain), `checksum` (hex) and, of a copied event alone, `copiedFrom` (log:n). Its id is made of the envelope's bytes: the server answers a repeat by ids alone, also when
  * the body is another one, and then the link that we remember would be none that is stored. The event's own id is in the
  * envelope.
  */
@@ -37,10 +38,11 @@ export const idOf = (envelope: Uint8Array): string => {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 };
 
-const metadataOf = ({ link, checksum }: EncodedEvent): Record<string, string> => ({
+const metadataOf = ({ link, checksum, copiedFrom }: EncodedEvent): Record<string, string> => ({
   parley: layout,
   ...(link.length > 0 && { link: Buffer.from(link).toString('base64url') }),
   checksum: checksum.toString(16),
+  ...(copiedFrom !== undefined && { copiedFrom: `${copiedFrom.log}:${copiedFrom.n}` }),
 });
 
 export const proposed = (event: EncodedEvent): EventData =>
@@ -82,6 +84,7 @@ interface Metadata {
   readonly parley?: unknown;
   readonly link?: unknown;
   readonly checksum?: unknown;
+  readonly copiedFrom?: unknown;
 }
 
 const metadataIn = ({ metadata }: ReadEvent): Metadata =>
@@ -98,13 +101,22 @@ export const isForeign = (event: ReadEvent, prefix: string): boolean => {
   return metadataIn(event).parley === undefined && !isStreamKind(kindOf(stream));
 };
 
+const positionIn = (copiedFrom: string, n: number): LogPosition => {
+  const [log = '', place = ''] = copiedFrom.split(':');
+  const known = logId.safeParse(log);
+  const copiedN = Number(place);
+  if (!known.success || !Number.isSafeInteger(copiedN))
+    throw new LogDamaged('it does not say what it was copied from', { n });
+  return { log: known.data, n: copiedN };
+};
+
 /** The event as the log has it; undefined for what is not the log's. Throws `LogDamaged`. */
 export const stored = (event: ReadEvent, prefix: string): StoredEvent | undefined => {
   if (isSystem(event) || isForeign(event, prefix)) return undefined;
   const n = nOf(event);
   const stream = event.streamId.slice(prefix.length) as StreamName;
   if (event.type === '$streamDeleted') throw new LogDamaged(`${stream} was deleted`, { n });
-  const { parley, link, checksum } = metadataIn(event);
+  const { parley, link, checksum, copiedFrom } = metadataIn(event);
   if (parley !== layout || typeof checksum !== 'string' || !(event.data instanceof Uint8Array)) {
     throw new LogDamaged(`an event of ${stream} that this program did not write`, { n });
   }
@@ -115,6 +127,7 @@ export const stored = (event: ReadEvent, prefix: string): StoredEvent | undefine
     envelope: event.data,
     link: typeof link === 'string' ? Buffer.from(link, 'base64url') : noLink,
     checksum: Number.parseInt(checksum, 16),
+    ...(typeof copiedFrom === 'string' && { copiedFrom: positionIn(copiedFrom, n) }),
   };
   checkEvent(found);
   if (streamOfEnvelope(found.envelope) !== stream) throw new LogDamaged(`it does not belong to ${stream}`, { n });

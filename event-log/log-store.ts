@@ -1,4 +1,5 @@
 import type { NewEvent } from '../schemas/events.ts';
+import type { LogPosition } from '../schemas/position.ts';
 import type { StreamName } from '../schemas/streams.ts';
 import type { AppendOutcome } from './event-log.ts';
 
@@ -59,8 +60,10 @@ export interface EncodedEvent {
   readonly envelope: Uint8Array;
   /** 32 bytes, or empty where the stream has no chain. */
   readonly link: Uint8Array;
-  /** CRC-32 of envelope, revision and link. */
+  /** CRC-32 of envelope, revision, link and what it was copied from. */
   readonly checksum: number;
+  /** Of an event of a copied log: where it stood in the log that it was appended to. That stays its position. */
+  readonly copiedFrom?: LogPosition | undefined;
   /** Travels beside the bytes, so that nobody decrypts what this process has just written. */
   readonly plain?: NewEvent;
 }

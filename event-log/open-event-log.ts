@@ -5,6 +5,7 @@ import { Appender } from './appender.ts';
 import { decodeEvent } from './codec.ts';
 import type { DataKeys } from './data-keys.ts';
 import type { RandomBytes } from './encryption.ts';
+import { alongLine } from './copied-store.ts';
 import { keyNamesIn, parseEnvelope } from './envelope.ts';
 import { epochEvent, Epochs } from './epochs.ts';
 import {
@@ -17,6 +18,7 @@ import {
   type TailOptions,
 } from './event-log.ts';
 import type { LogStore, StoredEvent } from './log-store.ts';
+import { epochIn, readEpochs } from './read-epochs.ts';
 import { RecentEvents, type RecentEventsLimits } from './recent-events.ts';
 import { LogTail, type TailSource } from './tail.ts';
 
@@ -36,23 +38,6 @@ const noKeys: ReadonlyMap<string, never> = new Map<string, never>();
 const asText = (link: Uint8Array): string | null =>
   link.length === 0 ? null : Buffer.from(link.buffer, link.byteOffset, link.length).toString('base64url');
 
-const addEpoch = (epochs: Epochs, { envelope, n }: StoredEvent): void => {
-  const { event } = decodeEvent(parseEnvelope(envelope), noKeys);
-  if (event?.type !== 'epoch-started') throw new LogDamaged(`an event of ${logStream} that is not known`, { n });
-  epochs.add(event, n);
-};
-
-/** False: there is none yet. */
-const readEpochs = async (store: LogStore, epochs: Epochs): Promise<boolean> => {
-  const pageSize = 1_000;
-  for (let from = 0; ;) {
-    const stored = await store.readStream(logStream, from, 'forwards', pageSize);
-    if (stored.length === 0) return !epochs.isEmpty;
-    for (const event of stored) addEpoch(epochs, event);
-    from += stored.length;
-  }
-};
-
 /** Codec, chain, epochs, recent events and tail over any store. */
 class StoredEventLog implements EventLog {
   readonly #store: LogStore;
@@ -61,7 +46,7 @@ class StoredEventLog implements EventLog {
   readonly #epochs: Epochs;
   readonly #recent: RecentEvents;
   readonly #tailSource: TailSource;
-  /** n up to which nothing is kept in plain any more. */
+  /** The place up to which nothing is kept in plain any more. */
   #forgotten = 0;
   #closed = false;
 
@@ -136,7 +121,7 @@ class StoredEventLog implements EventLog {
 
   #remember(events: readonly StoredEvent[]): void {
     for (const stored of events) {
-      if (stored.stream === logStream) addEpoch(this.#epochs, stored);
+      if (stored.stream === logStream) this.#epochs.add(epochIn(stored), stored.n);
       const { plain } = stored;
       const isPlain = plain !== undefined && stored.n > this.#forgotten;
       this.#recent.push(stored, isPlain ? this.#recorded(stored, plain) : stored);
@@ -172,7 +157,7 @@ class StoredEventLog implements EventLog {
   }
 
   positionAt(place: number): LogPosition {
-    return this.#epochs.positionOf(this.#epochs.nAt(place));
+    return this.#epochs.positionOf(place);
   }
 
   locateCursor(cursor: Cursor | null): Located {
@@ -180,7 +165,7 @@ class StoredEventLog implements EventLog {
   }
 
   isRecent(place: number): boolean {
-    return this.#recent.reachesBackTo(this.#epochs.nAt(place));
+    return this.#recent.reachesBackTo(place);
   }
 
   tail(options: TailOptions): Tail {
@@ -199,21 +184,24 @@ class StoredEventLog implements EventLog {
   }
 }
 
+const firstEpoch = { reason: 'new', parent: null, base: 0, pairs: [] } satisfies Parameters<typeof epochEvent>[0];
+
 /** Opens the log that a store holds; an empty one gets its first epoch. */
 export const openEventLog = async (dependencies: EventLogDependencies): Promise<EventLog> => {
-  const { store } = dependencies;
+  const { store: given } = dependencies;
   try {
     const epochs = new Epochs();
+    const store = await alongLine(given);
     const began = await readEpochs(store, epochs);
-    const log = new StoredEventLog(dependencies, epochs);
+    const log = new StoredEventLog({ ...dependencies, store }, epochs);
     if (began) return log;
     if (store.head() > 0) throw new LogUnusable('the log has events but no epoch: it is damaged');
-    const first = await log.append(logStream, [epochEvent('new', null, dependencies)], -1);
+    const first = await log.append(logStream, [epochEvent(firstEpoch, dependencies)], -1);
     // A conflict: another process has begun it in the same moment.
     if (first.outcome === 'appended' || (await readEpochs(store, epochs))) return log;
     throw new LogUnusable(`the log could not begin: ${first.outcome}`);
   } catch (error) {
-    await store.close();
+    await given.close();
     throw error instanceof LogDamaged
       ? new LogUnusable(`the log is damaged: ${error.message}`, { cause: error })
       : error;

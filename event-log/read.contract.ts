@@ -117,7 +117,7 @@ export const readContract = (name: string, its: LogUnderTest): void => {
         const eventId = randomBytes(16);
         const envelope = encodeEnvelope({ ...known, ...changes, eventId });
         link = linkOf(link, envelope);
-        return { envelope, link, checksum: checksumOf(envelope, index + 1, link) };
+        return { envelope, link, checksum: checksumOf(envelope, index + 1, link, undefined) };
       });
       await store.append({ stream: chat.stream, expectedRevision: 0, priority: 0, events });
       await store.close();

@@ -109,8 +109,8 @@ describe('a file that is not a log of ours is refused in one line', () => {
 
   test('of a later format', async () => {
     await (await openStore()).close();
-    inFile('PRAGMA user_version = 2');
-    expect(await refusal()).toContain('has format 2; this Parley reads format 1');
+    inFile('PRAGMA user_version = 3');
+    expect(await refusal()).toContain('has format 3; this Parley reads formats up to 2');
   });
 
   test('that is damaged', async () => {

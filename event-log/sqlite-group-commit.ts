@@ -3,6 +3,7 @@ import type { StreamName } from '../schemas/streams.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { parseEnvelope, type Envelope } from './envelope.ts';
 import type { EncodedEvent } from './log-store.ts';
+import { copiedEvents } from './sqlite-copied-events.ts';
 import { asError, sqliteFault } from './sqlite-errors.ts';
 import type { NumberedRequest, WriterAnswer } from './sqlite-messages.ts';
 import { bytesIn, integerIn, lastPosition, streamNumber, type Row } from './sqlite-schema.ts';
@@ -28,6 +29,7 @@ export const groupCommit = (database: DatabaseSync): GroupCommit => {
   const commit = database.prepare('COMMIT');
   const rollback = database.prepare('ROLLBACK');
   const insertEvent = database.prepare('INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const insertCopied = copiedEvents(database);
   const insertStream = database.prepare('INSERT INTO stream (name) VALUES (?)');
   const insertType = database.prepare('INSERT INTO event_type (name) VALUES (?)');
   const typeNumber = database.prepare('SELECT no FROM event_type WHERE name = ?');
@@ -62,8 +64,10 @@ export const groupCommit = (database: DatabaseSync): GroupCommit => {
     return no;
   };
 
-  const insert = (no: number, revision: number, envelope: Envelope, { link, checksum }: EncodedEvent): void => {
+  const insert = (no: number, revision: number, envelope: Envelope, event: EncodedEvent): void => {
+    const { link, checksum, copiedFrom } = event;
     last++;
+    if (copiedFrom !== undefined) insertCopied(last, copiedFrom);
     insertEvent.run(
       last,
       no,

@@ -1,17 +1,30 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { LogId } from '../schemas/position.ts';
 import type { StreamName } from '../schemas/streams.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { encodeEnvelope } from './envelope.ts';
 import { LogDamaged } from './event-log.ts';
 import type { StoredEvent } from './log-store.ts';
 import { asError, readFault, unusable } from './sqlite-errors.ts';
-import { bytesIn, integerIn, lastPosition, openForReading, streamNumber, textIn, type Row } from './sqlite-schema.ts';
+import {
+  bytesIn,
+  integerIn,
+  lastPosition,
+  openForReading,
+  streamNumber,
+  textIn,
+  type OpenedForReading,
+  type Row,
+} from './sqlite-schema.ts';
 import { checkLogPage, checkStreamPage } from './stored-events.ts';
 
 const mostBytes = 4 * 1_048_576;
 const rememberedNames = 65_536;
 
-const columns = 'position, stream, revision, id, type, version, time, keys, data, ciphertext, link, checksum';
+const columns =
+  'event.position, stream, revision, event.id, type, version, time, keys, data, ciphertext, link, checksum';
+const ofLogFile = `SELECT ${columns} FROM event`;
+const ofCopyFile = `SELECT ${columns}, copied_log.id AS copied_log, copied.n AS copied_n FROM event
+  LEFT JOIN copied ON copied.position = event.position LEFT JOIN copied_log ON copied_log.no = copied.log`;
 
 export interface LogReader {
   /** n of the last event committed. */
@@ -21,14 +34,13 @@ export interface LogReader {
   close(): void;
 }
 
-const reading = (database: DatabaseSync): LogReader => {
-  const ofLog = database.prepare(`SELECT ${columns} FROM event WHERE position > ? ORDER BY position LIMIT ?`);
-  const forwards = database.prepare(
-    `SELECT ${columns} FROM event WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?`,
-  );
-  const backwards = database.prepare(
-    `SELECT ${columns} FROM event WHERE stream = ? AND revision <= ? ORDER BY revision DESC LIMIT ?`,
-  );
+const logIn = (row: Row): LogId => Buffer.from(bytesIn(row, 'copied_log')).toString('base64url') as LogId;
+
+const reading = ({ database, holdsCopy }: OpenedForReading): LogReader => {
+  const select = holdsCopy ? ofCopyFile : ofLogFile;
+  const ofLog = database.prepare(`${select} WHERE event.position > ? ORDER BY event.position LIMIT ?`);
+  const forwards = database.prepare(`${select} WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?`);
+  const backwards = database.prepare(`${select} WHERE stream = ? AND revision <= ? ORDER BY revision DESC LIMIT ?`);
   const lastRevision = database.prepare('SELECT max(revision) AS revision FROM event WHERE stream = ?');
   const streamName = database.prepare('SELECT name FROM stream WHERE no = ?');
   const typeName = database.prepare('SELECT name FROM event_type WHERE no = ?');
@@ -73,6 +85,7 @@ const reading = (database: DatabaseSync): LogReader => {
       envelope,
       link: bytesIn(row, 'link'),
       checksum: integerIn(row, 'checksum') >>> 0,
+      ...(typeof row['copied_n'] === 'number' && { copiedFrom: { log: logIn(row), n: row['copied_n'] } }),
     };
   };
 
@@ -139,11 +152,11 @@ const orFault = <T>(n: number | undefined, read: () => T): T => {
 
 /** Reads the log in the thread that calls. Throws `LogUnusable` for a file that is none of ours. */
 export const openLogReader = (file: string): LogReader => {
-  const database = openForReading(file);
+  const opened = openForReading(file);
   try {
-    return reading(database);
+    return reading(opened);
   } catch (cause) {
-    database.close();
+    opened.database.close();
     throw unusable(file, cause);
   }
 };

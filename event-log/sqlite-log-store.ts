@@ -5,7 +5,7 @@ import type { LogStore } from './log-store.ts';
 import { asError, unusable } from './sqlite-errors.ts';
 import { lockDirectory } from './sqlite-lock.ts';
 import { startReadThread } from './sqlite-read-thread.ts';
-import { refuseOldSqlite } from './sqlite-schema.ts';
+import { makeCopyFile, refuseOldSqlite } from './sqlite-schema.ts';
 import { startWriteThread } from './sqlite-write-thread.ts';
 
 const logFile = (directory: string): string => join(directory, 'log.sqlite');
@@ -69,6 +69,14 @@ export const openSqliteLogStore = async ({ directory, onDisk }: SqliteLogStoreOp
     lock.release();
     throw error;
   }
+};
+
+/** The log that a copy of another goes into: a new file, or one that a copy was begun in. */
+export const openSqliteCopyStore = (options: SqliteLogStoreOptions): Promise<LogStore> => {
+  refuseOldSqlite(process.versions['sqlite']);
+  makeDirectory(options.directory);
+  makeCopyFile(logFile(options.directory));
+  return openSqliteLogStore(options);
 };
 
 /** The same file beside the process that writes it: up to what was committed when it was opened. */

@@ -1,3 +1,4 @@
+import type { LogId } from '../schemas/position.ts';
 import type { StreamName } from '../schemas/streams.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import type { AppendPriority, AppendRequest, EncodedEvent, StoredEvent } from './log-store.ts';
@@ -9,18 +10,25 @@ import { streamOfEnvelope } from './envelope.ts';
  */
 export type Packed = Uint8Array<ArrayBuffer>;
 
-const writeEvent = (writer: ByteWriter, { envelope, link, checksum }: EncodedEvent): void => {
+const writeEvent = (writer: ByteWriter, { envelope, link, checksum, copiedFrom }: EncodedEvent): void => {
   writer.uint32(checksum);
   writer.uint8(link.length);
   writer.bytes(link);
   writer.uint32(envelope.length);
   writer.bytes(envelope);
+  writer.uint8(copiedFrom === undefined ? 0 : 1);
+  if (copiedFrom === undefined) return;
+  writer.bytes(Buffer.from(copiedFrom.log, 'base64url'));
+  writer.uint48(copiedFrom.n);
 };
 
 const readEvent = (reader: ByteReader): EncodedEvent => {
   const checksum = reader.uint32();
   const link = reader.bytes(reader.uint8());
-  return { checksum, link, envelope: reader.bytes(reader.uint32()) };
+  const envelope = reader.bytes(reader.uint32());
+  if (reader.uint8() === 0) return { checksum, link, envelope };
+  const log = reader.bytes(16).toString('base64url') as LogId;
+  return { checksum, link, envelope, copiedFrom: { log, n: reader.uint48() } };
 };
 
 export interface NumberedRequest {
@@ -31,7 +39,7 @@ export interface NumberedRequest {
 export const packRequests = (requests: readonly NumberedRequest[]): Packed => {
   let capacity = 0;
   for (const { request } of requests) {
-    for (const event of request.events) capacity += event.envelope.length + 41;
+    for (const event of request.events) capacity += event.envelope.length + 42;
   }
   const writer = new ByteWriter(capacity + requests.length * 15);
   for (const { id, request } of requests) {
@@ -120,7 +128,7 @@ export const unpackAnswers = (packed: Packed): WriterAnswer[] => {
 
 export const packPage = (events: readonly StoredEvent[]): Packed => {
   let capacity = 0;
-  for (const { envelope } of events) capacity += envelope.length + 53;
+  for (const { envelope } of events) capacity += envelope.length + 54;
   const writer = new ByteWriter(capacity);
   for (const event of events) {
     writer.uint48(event.n);

@@ -4,7 +4,9 @@ import { unusable } from './sqlite-errors.ts';
 
 /** "PRLY", so that another program's file is not taken for ours. */
 const applicationId = 0x50524c59;
-const formatVersion = 1;
+/** A file of the second format holds a copy, with tables that say what each event was copied from; any other is of the first. */
+const formats = { log: 1, copy: 2 } as const;
+type Format = keyof typeof formats;
 
 /** The versions before it can corrupt a WAL that two connections write or checkpoint (sqlite.org/wal.html#walresetbug). */
 const leastSqlite = [3, 51, 3] as const;
@@ -32,7 +34,12 @@ const schema = `
   ) STRICT;
   CREATE UNIQUE INDEX event_of_stream ON event (stream, revision);
   PRAGMA application_id = ${applicationId};
-  PRAGMA user_version = ${formatVersion};
+  PRAGMA user_version = ${formats.log};
+`;
+const schemaOfCopy = `
+  CREATE TABLE copied_log (no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE) STRICT;
+  CREATE TABLE copied (position INTEGER PRIMARY KEY, log INTEGER NOT NULL, n INTEGER NOT NULL) STRICT;
+  PRAGMA user_version = ${formats.copy};
 `;
 
 export type Row = Record<string, SQLOutputValue>;
@@ -69,22 +76,23 @@ export const refuseOldSqlite = (version: string | undefined): void => {
 const pragma = (database: DatabaseSync, name: string): SQLOutputValue | undefined =>
   database.prepare(`PRAGMA ${name}`).get()?.[name];
 
-/** Whether the file holds a log of ours; false if it holds nothing at all. */
-const holdsLog = (database: DatabaseSync, file: string): boolean => {
+/** Undefined if the file holds nothing at all. */
+const formatIn = (database: DatabaseSync, file: string): Format | undefined => {
   const found = pragma(database, 'application_id');
   const version = pragma(database, 'user_version');
   if (found === applicationId) {
-    if (version === formatVersion) return true;
-    throw new LogUnusable(`${file} has format ${String(version)}; this Parley reads format ${formatVersion}`);
+    if (version === formats.log) return 'log';
+    if (version === formats.copy) return 'copy';
+    throw new LogUnusable(`${file} has format ${String(version)}; this Parley reads formats up to ${formats.copy}`);
   }
-  if (found === 0 && database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined) return false;
+  if (found === 0 && database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined) return undefined;
   throw new LogUnusable(`${file} belongs to another program`);
 };
 
 export const openForWriting = (file: string): DatabaseSync => {
   try {
     const database = new DatabaseSync(file, { timeout: 1_000 });
-    const exists = holdsLog(database, file);
+    const exists = formatIn(database, file) !== undefined;
     if (database.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode'] !== 'wal') {
       throw new LogUnusable(`${file} lies on a file system that has no shared memory, which a WAL needs`);
     }
@@ -98,11 +106,34 @@ export const openForWriting = (file: string): DatabaseSync => {
   }
 };
 
-export const openForReading = (file: string): DatabaseSync => {
+/** Makes the file of a copy where there is none yet. */
+export const makeCopyFile = (file: string): void => {
+  try {
+    const database = new DatabaseSync(file, { timeout: 1_000 });
+    try {
+      const format = formatIn(database, file);
+      if (format === 'log') throw new LogUnusable(`${file} holds a log that is no copy`);
+      database.exec('PRAGMA synchronous = FULL');
+      if (format === undefined) database.exec(`BEGIN IMMEDIATE; ${schema} ${schemaOfCopy} COMMIT`);
+    } finally {
+      database.close();
+    }
+  } catch (cause) {
+    throw unusable(file, cause);
+  }
+};
+
+export interface OpenedForReading {
+  readonly database: DatabaseSync;
+  readonly holdsCopy: boolean;
+}
+
+export const openForReading = (file: string): OpenedForReading => {
   try {
     const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
-    if (!holdsLog(database, file)) throw new LogUnusable(`${file} is empty`);
-    return database;
+    const format = formatIn(database, file);
+    if (format === undefined) throw new LogUnusable(`${file} is empty`);
+    return { database, holdsCopy: format === 'copy' };
   } catch (cause) {
     throw unusable(file, cause);
   }

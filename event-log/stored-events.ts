@@ -4,8 +4,9 @@ import { LogDamaged } from './event-log.ts';
 import type { StoredEvent } from './log-store.ts';
 
 /** What every adapter checks before it gives out what a store holds. */
-export const checkEvent = ({ envelope, revision, link, checksum, n }: StoredEvent): void => {
-  if (checksumOf(envelope, revision, link) !== checksum) throw new LogDamaged('its checksum is wrong', { n });
+export const checkEvent = ({ envelope, revision, link, checksum, copiedFrom, n }: StoredEvent): void => {
+  if (checksumOf(envelope, revision, link, copiedFrom) !== checksum)
+    throw new LogDamaged('its checksum is wrong', { n });
 };
 
 /** A page of the whole log where n counts: without a hole after `after`. */

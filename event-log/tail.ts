@@ -26,7 +26,7 @@ export class LogTail implements Tail {
   readonly #source: TailSource;
   readonly #kinds: ReadonlySet<StreamKind>;
   readonly #signal: AbortSignal;
-  /** n of the last event looked at. */
+  /** The place of the last event looked at. */
   #after: number;
   #pulling = false;
 
@@ -34,7 +34,7 @@ export class LogTail implements Tail {
     this.#source = source;
     this.#kinds = new Set(streamKinds);
     this.#signal = signal;
-    this.#after = source.epochs.nAt(from);
+    this.#after = from;
   }
 
   async pull(): Promise<TailBatch> {
@@ -146,7 +146,7 @@ export class LogTail implements Tail {
       log: through.log,
       events,
       through,
-      throughPlace: epochs.placeOf(this.#after),
+      throughPlace: this.#after,
       caughtUp: this.#after >= head(),
     };
   }

@@ -10,7 +10,8 @@ const named = (n: number): LogId => logId.parse(String(n).padEnd(21, '-') + 'A')
 const lineOf = (...reasons: readonly EventOf<'epoch-started'>['reason'][]) => ({
   readStream: (_stream: typeof logStream, from: number): Promise<readonly RecordedEvent[]> => {
     const events = reasons.map((reason, n) => {
-      const event: EventOf<'epoch-started'> = { type: 'epoch-started', log: named(n), parent: null, base: 0, reason };
+      const begins = { type: 'epoch-started', log: named(n), parent: null, base: 0 } as const;
+      const event: EventOf<'epoch-started'> = { ...begins, reason, pairs: [] };
       return { event } as RecordedEvent;
     });
     return Promise.resolve(events.slice(from));

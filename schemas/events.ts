@@ -81,7 +81,7 @@ export const eventTypes = {
   'came-online': { stream: 'presence', version: 1, critical: false },
   'went-offline': { stream: 'presence', version: 1, critical: false },
   'status-announced': { stream: 'presence', version: 1, critical: false },
-  'epoch-started': { stream: 'parley', version: 1, critical: true },
+  'epoch-started': { stream: 'parley', version: 2, critical: true },
 } as const satisfies Record<EventType, EventTypeRow>;
 
 const userOf = (stream: StreamName): KeySubject => `user:${subjectOf(stream) as UserId}`;

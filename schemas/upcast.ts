@@ -10,6 +10,7 @@ const noCommandId = '00000000-0000-7000-8000-000000000000';
 /** Every step from a version that was ever written. */
 export const upcasts: Upcasts = new Map<string, Upcast>([
   ['sessions-ended@1', (fields) => ({ ...fields, commandId: noCommandId })],
+  ['epoch-started@1', (fields) => ({ ...fields, pairs: [] })],
 ]);
 
 /** An old event in its newest version; undefined if a step is missing. */
