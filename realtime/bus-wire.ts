@@ -8,7 +8,7 @@ import type { BusMessage, Delivery } from './bus.ts';
 import { LazyFrame } from './lazy-frame.ts';
 
 /** Rises when a process of before could take a message for something else. */
-const version = 1;
+const version = 2;
 
 const cbor = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array: false });
 
@@ -28,6 +28,7 @@ const delivery = z.discriminatedUnion('is', [
     hidden: absent(z.object({ by: userId, frame })),
     sent: absent(z.object({ by: userId, messageId: commandId })),
     left: absent(userId),
+    alters: absent(conversationId),
   }),
   z.object({
     is: z.literal('account'),

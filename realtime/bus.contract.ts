@@ -32,6 +32,7 @@ const batch = (through: number): RoutedBatch => ({
       hidden: undefined,
       sent: undefined,
       left: undefined,
+      alters: undefined,
     },
     { is: 'presence', place: through, user: ada, event: { type: 'went-offline', lastSeen: 7 }, version: 2 },
     { is: 'account', place: through, user: ada, event: { type: 'user-erased' }, revision: 3, frame: undefined },

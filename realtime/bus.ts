@@ -20,6 +20,8 @@ export interface FrameDelivery {
   readonly sent: { readonly by: UserId; readonly messageId: CommandId } | undefined;
   /** Who is no member any more. */
   readonly left: UserId | undefined;
+  /** The conversation whose members or name it changes: what is held of it is old. */
+  readonly alters: ConversationId | undefined;
 }
 
 /** A change of a user's own account, with the frame for its devices if they show it. */

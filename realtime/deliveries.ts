@@ -28,7 +28,7 @@ export const changeDelivery = (
   } as const;
   if (event.type === 'conversation-started') {
     const frame = whole(event);
-    return { ...common, frame, whole: undefined, hidden: undefined, sent: undefined, left: undefined };
+    return { ...common, frame, whole: undefined, hidden: undefined, sent: undefined, left: undefined, alters: id };
   }
   return {
     ...common,
@@ -39,8 +39,11 @@ export const changeDelivery = (
       : undefined,
     sent: event.type === 'message-sent' ? { by: event.by, messageId: event.commandId } : undefined,
     left: leftBy(event),
+    alters: isOfMessage(event) ? undefined : id,
   };
 };
+
+const isOfMessage = ({ type }: ConversationEvent): boolean => type.startsWith('message-');
 
 type Beginning = Extract<ConversationEvent, { type: 'conversation-started' | 'member-added' }>;
 
@@ -65,4 +68,5 @@ export const marksDelivery = (
   hidden: undefined,
   sent: undefined,
   left: undefined,
+  alters: undefined,
 });

@@ -18,7 +18,7 @@ export type ReadName = (id: ConversationId, revision: number) => Promise<string 
 
 /**
  * Memberships of the conversations in use: loaded when one is first asked for, then kept up to date by the router, which
- * shows every event of the log once, in order. So a membership found here is never older than the router's place; one that
+ * shows every event of the log once, in order; where the router is elsewhere, forgotten when one changes. So a membership found here is never older than the router's place; one that
  * is ahead of an event gives nobody more than was theirs (`mayReceive`).
  */
 export class Memberships {
@@ -81,6 +81,13 @@ export class Memberships {
     this.#young.delete(id);
     this.#old.delete(id);
     this.#loads.delete(id);
+  }
+
+  forgetAll(): void {
+    this.#young = new Map();
+    this.#old = new Map();
+    this.#youngMembers = 0;
+    this.#loads.clear();
   }
 
   /** Loads a membership up to its stream's end; afterwards `get` has it, unless it was forgotten meanwhile. */

@@ -131,6 +131,28 @@ test('without a bus messages come when the router is asked; while it does not an
   expect(apart.realtime.notReady()).toBeUndefined();
 });
 
+test('I6 I9: whoever comes back after the members of a conversation changed gets what is theirs, and no more', async () => {
+  const { port } = await serveApart(() => false);
+  const { ann, ben, conversationId } = await talk(port);
+  const cursor = ben.of('synced')[0]?.cursor ?? null;
+  const { conversationId: group } = await ann.ask({ type: 'create-group', name: 'Circle', members: [{ name: 'ben' }] });
+  const cyd = await live(port, 'cyd');
+  await cyd.close();
+  // Whoever pulls has the gateway look up who is in the group.
+  await stack.use(await WireClient.live(port, 'ben', 'tablet', cursor)).close();
+  await ann.ask({ type: 'add-member', conversationId: group, user: { name: 'cyd' } });
+  await say(ann, group, 2);
+  const back = stack.use(await WireClient.live(port, 'cyd', 'phone', cursor));
+  expect(seqsOf(back)).toEqual([1, 2]);
+  await back.close();
+  await ann.ask({ type: 'remove-member', conversationId: group, user: { name: 'cyd' } });
+  await say(ann, group, 2);
+  await say(ann, conversationId, 1);
+  const removed = stack.use(await WireClient.live(port, 'cyd', 'phone', cursor));
+  expect(seqsOf(removed)).toEqual([]);
+  expect(removed.of('member-removed')).toHaveLength(1);
+});
+
 test('who does not hold the internal token finds nothing at the address of ranges, and no nonsense is answered', async () => {
   const { router } = await serveApart(() => false);
   const ask = async (query: string, token = internalToken) =>
