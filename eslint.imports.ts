@@ -28,6 +28,7 @@ export const ports: ReadonlySet<string> = new Set([
   'projections/search.ts',
   'realtime/bus.ts',
   'realtime/gateway-registry.ts',
+  'realtime/redis-connection.ts',
 ]);
 
 /** Which package speaks to which product: only files whose name starts with the product import it. */

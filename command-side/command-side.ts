@@ -10,6 +10,7 @@ import type { StoredCommands } from './find-stored.ts';
 import { commandHandler } from './handle-command.ts';
 import { knownUsers } from './known-users.ts';
 import type { PresenceGateway } from './presence-gateway.ts';
+import type { NewRateLimit } from './rate-limit.ts';
 import { registerUser } from './register-user.ts';
 import { restWrites } from './rest-writes.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
@@ -25,6 +26,8 @@ export interface CommandSideDeps {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly limits: Limits;
+  /** Unless given, this process keeps limits by itself. */
+  readonly newRateLimit?: NewRateLimit;
   /** Where faults of the server go. */
   readonly report: Warn;
 }

@@ -31,7 +31,7 @@ import { prepareMark, type AskedMark } from './prepare-mark.ts';
 import { prepareUserCommand } from './prepare-user-command.ts';
 import type { PresenceGateway } from './presence-gateway.ts';
 import { presenceCache, presenceTurn, type PendingPresence } from './presence-turn.ts';
-import { rateLimit } from './rate-limit.ts';
+import { localRateLimits, type NewRateLimit } from './rate-limit.ts';
 import { receiptsCache } from './receipts-cache.ts';
 import { receiptsTurn, type PendingMark } from './receipts-turn.ts';
 import { bodyOf, conversationIdOf, resolveUser } from './resolve-command.ts';
@@ -50,6 +50,8 @@ export interface CommandHandlerDeps {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly limits: Limits;
+  /** Unless given, this process keeps limits by itself. */
+  readonly newRateLimit?: NewRateLimit;
   /** Where faults of the server go. */
   readonly report: Warn;
 }
@@ -70,12 +72,12 @@ const drainJitterMs = 4_000;
 
 /** Load, decide, append, answer: the way of every command, whichever door it came through. */
 export const commandHandler = (deps: CommandHandlerDeps): CommandHandler => {
-  const { accounts, clock, randomBytes, limits, report } = deps;
+  const { accounts, clock, randomBytes, limits, report, newRateLimit = localRateLimits(clock) } = deps;
   const metrics = new CommandMetrics();
   const turnDeps = { ...deps, conflicted: () => metrics.conflicted() };
   const conversations = conversationCache(deps);
-  const allowance = rateLimit(limits.sendBurst, limits.sendsPerSecond, clock);
-  const marksAllowance = rateLimit(limits.markBurst, limits.marksPerSecond, clock);
+  const allowance = newRateLimit('sends', limits.sendBurst, limits.sendsPerSecond);
+  const marksAllowance = newRateLimit('marks', limits.markBurst, limits.marksPerSecond);
   const lookUps = idLookUps({ ...deps, allowance });
   const prepare = prepareCommand({ ...deps, cache: conversations, lookUps });
   const settings = userSettingsCache(deps);

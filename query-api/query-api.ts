@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify';
 import { replyProblem } from '../command-side/problem.ts';
-import { rateLimit } from '../command-side/rate-limit.ts';
+import { localRateLimits, type NewRateLimit } from '../command-side/rate-limit.ts';
 import { callerOf, restScope, type RestScopeDeps } from '../command-side/rest-scope.ts';
 import { readModelMetrics, readModelStates } from '../projections/read-model-states.ts';
 import { reject, type Rejection } from '../schemas/errors.ts';
@@ -14,6 +14,8 @@ import { waitForWrite } from './wait-for-write.ts';
 
 export interface QueryApiDeps extends RestScopeDeps, ReadsDeps {
   readonly limits: Limits;
+  /** Unless given, this process keeps limits by itself. */
+  readonly newRateLimit?: NewRateLimit;
 }
 
 export interface QueryApi {
@@ -30,8 +32,8 @@ const unreachableRetryMs = 1_000;
 
 /** Answers from the read models alone, and holds nothing. */
 export const queryApi = (deps: QueryApiDeps): QueryApi => {
-  const { progress, limits, clock } = deps;
-  const allowance = rateLimit(limits.readBurst, limits.readsPerSecond, clock);
+  const { progress, limits, newRateLimit = localRateLimits(deps.clock) } = deps;
+  const allowance = newRateLimit('reads', limits.readBurst, limits.readsPerSecond);
 
   const overLimit = (user: UserId, cost: number): Rejection | undefined => {
     const retryAfterMs = allowance.take(user, cost);

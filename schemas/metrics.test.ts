@@ -23,6 +23,7 @@ test('O2: the names and labels of the metrics are for ever', () => {
     'parley_command_duration_seconds',
     'parley_dedup_hits_total',
     'parley_rate_limited_total scope',
+    'parley_rate_limits_unsettled_total',
     'parley_authz_denied_total door code',
     'parley_append_fsync_seconds',
     'parley_log_connected',

@@ -71,6 +71,11 @@ export const metrics = {
   parley_command_duration_seconds: { type: 'histogram', labels: [], help: 'From taking a command to its answer.' },
   parley_dedup_hits_total: { type: 'counter', labels: [], help: 'Commands that had been answered before.' },
   parley_rate_limited_total: { type: 'counter', labels: ['scope'], help: 'Refused by a limiter or a full queue.' },
+  parley_rate_limits_unsettled_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Times that what users took of their limits could not be counted together with other processes.',
+  },
   parley_authz_denied_total: {
     type: 'counter',
     labels: ['door', 'code'],
