@@ -28,6 +28,11 @@ export { memoryStorage } from './memory-storage.ts';
 export interface Options {
   /** Where the server is, as `https://chat.example`. */
   readonly url: string;
+  /**
+   * Where there are several servers: ask `url` for them, connect to the one it names first, and to the next when one ends or
+   * does not answer. `region`: where we are, as the operator names it.
+   */
+  readonly servers?: { readonly region?: string };
   /** Asked before every connection, and again before the token expires by its `exp`: the connection lives on with the next one. */
   readonly token: () => string | Promise<string>;
   /** What must survive a restart. In memory unless given. */
@@ -102,10 +107,10 @@ export interface ChatSettings {
 /** Opens the storage and begins to connect, over and over until `close`. */
 export const connect = async (options: Options): Promise<Client> => {
   const platform = { ...platformDefaults(), ...options.platform };
-  const { token, storage = memoryStorage() } = options;
+  const { token, servers, storage = memoryStorage() } = options;
   const cache = { messages: 50, chats: 200, ...options.cache };
   const core = restore(await storage.load(), cache, platform.now());
-  return new Client(new Engine(core, { url: options.url.replace(/\/+$/, ''), token, storage, platform }));
+  return new Client(new Engine(core, { url: options.url.replace(/\/+$/, ''), servers, token, storage, platform }));
 };
 
 /** One device of a user. Commands are taken in at any time; reads over REST reject with a `ReadError`. */

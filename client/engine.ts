@@ -5,6 +5,7 @@ import type { ClientEvents, ConnectionStatus } from './events.ts';
 import { newId } from './outbox.ts';
 import type { Platform } from './platform.ts';
 import { ReadError, rest, type ChatChanges, type OneChat, type Page, type Rest } from './rest.ts';
+import { Servers } from './servers.ts';
 import { openSocket, type OpenSocket } from './socket.ts';
 import type { Draft } from './state.ts';
 import { step, wakesAt, type Input } from './step.ts';
@@ -13,6 +14,8 @@ import { expiryOf } from './token-expiry.ts';
 
 export interface EngineDeps {
   readonly url: string;
+  /** Undefined: all connections go to `url`. */
+  readonly servers: { readonly region?: string } | undefined;
   readonly token: () => string | Promise<string>;
   readonly storage: ClientStorage;
   readonly platform: Platform;
@@ -32,6 +35,7 @@ export class Engine {
   readonly rest: Rest;
   status: ConnectionStatus = { status: 'connecting' };
   readonly #deps: EngineDeps;
+  readonly #servers: Servers | undefined;
   readonly #moment: Moment;
   readonly #listeners = new Map<keyof ClientEvents, Set<Listener>>();
   readonly #outcomes = new Map<string, (outcome: Outcome) => void>();
@@ -46,7 +50,7 @@ export class Engine {
   #closing: Promise<void> | undefined;
 
   constructor(core: Core, deps: EngineDeps) {
-    const { url, platform } = deps;
+    const { url, platform, servers } = deps;
     this.core = core;
     this.#deps = deps;
     this.#moment = {
@@ -57,6 +61,9 @@ export class Engine {
     };
     const token = (fresh: boolean): Promise<string> => (fresh ? this.#askToken() : (this.#token ?? this.#askToken()));
     this.rest = rest({ url, fetch: platform.fetch, token, signal: this.#abort.signal });
+    const { rest: read } = this;
+    const { setTimer } = platform;
+    this.#servers = servers && new Servers({ home: url, region: servers.region, rest: read, setTimer });
     this.dispatch({ type: 'tick' });
   }
 
@@ -180,14 +187,19 @@ export class Engine {
   async #connect(number: number): Promise<void> {
     const closed = (code: number, reason: string): void => this.dispatch({ type: 'closed', number, code, reason });
     try {
-      const token = await this.#askToken();
+      const asked = await this.#askToken();
+      const url = (await this.#servers?.next()) ?? this.#deps.url;
+      // Who was asked for servers may have refused the first one.
+      const token = await (this.#token ?? asked);
       const { connection } = this.core.state;
       if (this.#closing !== undefined || connection.phase !== 'opening' || connection.number !== number) return;
-      const open = openSocket(this.#deps.platform, this.#deps.url, token, {
+      const open = openSocket(this.#deps.platform, url, token, {
         frame: (frame) => {
           this.dispatch({ type: 'frame', number, frame });
+          if (frame.type !== 'welcome') return;
+          this.#servers?.connected();
           // Not before: it tells the server's time.
-          if (frame.type === 'welcome') this.#renewLater(number, token);
+          this.#renewLater(number, token);
         },
         closed,
       });
