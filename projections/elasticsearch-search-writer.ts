@@ -6,9 +6,10 @@ import { withoutRequest, type ElasticsearchWarn } from './elasticsearch-connecti
 import { writeDocuments } from './elasticsearch-search-bulk.ts';
 import type { DocumentKey, MessageBase } from './elasticsearch-search-documents.ts';
 import { freeze, type Frozen } from './elasticsearch-search-dump.ts';
-import { eraseSome, purge, readErased } from './elasticsearch-search-erasing.ts';
+import { eraseSome, readErased } from './elasticsearch-search-erasing.ts';
 import { editedOfEarlier, projectBatch, writesOf, type PlacedChange } from './elasticsearch-search-fold.ts';
 import { isMissingIndex, openIndex, type IndexAlias } from './elasticsearch-search-index.ts';
+import { purge } from './elasticsearch-search-purge.ts';
 import { readState, writeState, type IndexState, type StoredState } from './elasticsearch-search-state.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { unfinishedRefold, type AppliedPosition, type ParkedStream, type ReadModelWriter } from './read-model.ts';

@@ -1,5 +1,8 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, inject, onTestFinished, test } from 'vitest';
+import { orMissing } from '../../main/write-at-once.ts';
 import { HttpBetween, type Meet } from '../http-between.ts';
 import { runParley } from '../run-parley.ts';
 import { sayLast } from '../say-last.ts';
@@ -85,6 +88,17 @@ const isWhole = async ({ data, env }: Chat): Promise<void> => {
   expect(await runParley(data, ['verify'], env)).toMatchObject({ code: 0 });
 };
 
+/** Files may go while they are looked for: then they hold nothing. */
+const filesWith = async (folder: string, word: string): Promise<string[]> => {
+  const found: string[] = [];
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const bytes = await orMissing(readFile(join(entry.parentPath, entry.name), 'latin1'));
+    if (bytes?.includes(word) === true) found.push(entry.name);
+  }
+  return found;
+};
+
 const startsMs = 900_000;
 
 test(
@@ -121,8 +135,13 @@ test(
     }
     await isWhole(chat);
 
+    const data = join(elasticsearch.folder, 'data');
+    // The comparison's index is being removed, folders too, while files are looked for.
+    await expect.poll(() => filesWith(data, 'canary')).not.toEqual([]);
     await chat.erase();
     expect(await search(chat, 'canary')).toEqual({ status: 200, seqs: [] });
+    // The server itself looks every half minute what no copy of a shard needs any more.
+    await expect.poll(() => filesWith(data, 'canary'), { timeout: 120_000 }).toEqual([]);
     await isWhole(chat);
     expect(await chat.server.end('SIGTERM')).toEqual({ code: 0, signal: null });
   },

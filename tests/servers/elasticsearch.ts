@@ -7,6 +7,8 @@ import { runServer, type RunningServer } from './run-server.ts';
 
 /** An Elasticsearch of its own, which a test may end and start again on what it had written, at another port. */
 export interface OwnElasticsearch extends LiveServer, RunningServer {
+  /** Where it runs, with its `data`. */
+  readonly folder: string;
   startAgain(): Promise<void>;
 }
 
@@ -75,6 +77,7 @@ export const startOwnElasticsearch = async (): Promise<OwnElasticsearch | undefi
   opening.defer(() => running.kill());
   const kept = opening.move();
   return {
+    folder: folder.path,
     get port() {
       return running.port;
     },
