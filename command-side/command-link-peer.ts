@@ -3,6 +3,7 @@ import {
   commandLinksPath,
   commandLinksProtocol,
   linkAnswer,
+  linkMessageBytes,
   mostLinkBytes,
   mostLinkRequests,
   mostRequestsAMessage,
@@ -17,7 +18,6 @@ import type { LinkedRequest } from './command-link-request.ts';
 export interface CommandLinkPeerDeps {
   readonly address: string;
   readonly internalToken: string;
-  readonly mostMessageBytes: number;
   readonly monotonic: () => number;
   readonly randomBytes: RandomBytes;
   readonly warn: (details: Readonly<Record<string, unknown>>, message: string) => void;
@@ -128,6 +128,7 @@ export class CommandLinkPeer implements LanePeer {
 
   close(): void {
     this.#state = 'closed';
+    this.#why = 'closed';
     clearTimeout(this.#timer);
     this.#outgoing = [];
     this.#underWay.clear();
@@ -156,7 +157,7 @@ export class CommandLinkPeer implements LanePeer {
       bytes = 0;
     };
     for (const request of requests) {
-      const isFull = texts.length >= mostRequestsAMessage || bytes + request.bytes > this.#deps.mostMessageBytes;
+      const isFull = texts.length >= mostRequestsAMessage || bytes + request.bytes > linkMessageBytes;
       if (isFull) message();
       texts.push(request.text);
       bytes += request.bytes;

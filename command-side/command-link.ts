@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isUserCommand, type Command } from '../schemas/commands.ts';
-import { linkMessageBytes, type LinkAnswer, type LinkRequest } from '../schemas/command-link.ts';
+import type { LinkAnswer, LinkRequest } from '../schemas/command-link.ts';
 import type { Rejection } from '../schemas/errors.ts';
-import type { Limits } from '../schemas/limits.ts';
 import { Counter, gauge, Histogram, type Metric } from '../schemas/metrics.ts';
 import { refused, unavailable } from './answers.ts';
 import type { Clock, RandomBytes } from './clock.ts';
@@ -21,7 +20,6 @@ export interface CommandLinkDeps {
   readonly internalToken: string;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
-  readonly limits: Limits;
   readonly warn: Warn;
 }
 
@@ -79,7 +77,7 @@ export const commandLink = (deps: CommandLinkDeps): CommandLink => {
 
 /** Whose deadlines pass and whose command sides are pinged when `sweep` is called. */
 export const unsweptCommandLink = (deps: CommandLinkDeps): CommandLink & { sweep(): void } => {
-  const { addresses, clock, limits } = deps;
+  const { addresses, clock } = deps;
   const monotonic = (): number => clock.monotonic();
   const unanswered = new Counter('parley_command_link_unanswered_total');
   const givenAgain = new Counter('parley_command_link_given_again_total');
@@ -98,7 +96,6 @@ export const unsweptCommandLink = (deps: CommandLinkDeps): CommandLink & { sweep
       new CommandLinkPeer({
         ...deps,
         address,
-        mostMessageBytes: linkMessageBytes(limits),
         monotonic,
         answered: (request, answer) => lanes.answered(request, answer),
         returned: (requests) => lanes.returned(requests),

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { commandLinksPath, commandLinksProtocol, linkMessageBytes, mostLinkRequests } from '../schemas/command-link.ts';
 import { userId, uuidV7 } from '../schemas/ids.ts';
-import { accepted, codeOf, CommandsUnderTest, manySends } from '../tests/commands-under-test.ts';
+import { accepted, codeOf, CommandsUnderTest } from '../tests/commands-under-test.ts';
 import { internalToken, linkTo, ServedCommands } from '../tests/linked-commands.ts';
 import type { CommandAnswer } from './command-gateway.ts';
 import type { LinkedCommands } from './command-link-session.ts';
@@ -148,7 +148,7 @@ test('D12: `draining` of a command side is not told while another one can be had
 test('hostile bytes on the internal socket end their connection and nothing else', async () => {
   await using commands = await CommandsUnderTest.open();
   await using served = await ServedCommands.open(linked(commands));
-  const most = linkMessageBytes(manySends);
+  const most = linkMessageBytes;
   const hostile: readonly (string | Buffer)[] = [
     '',
     'null',

@@ -2,7 +2,6 @@ import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { commandLinksPath, commandLinksProtocol, linkMessageBytes } from '../schemas/command-link.ts';
-import type { Limits } from '../schemas/limits.ts';
 import { gauge, type Metric } from '../schemas/metrics.ts';
 import { CommandLinkSession, type LinkedCommands } from './command-link-session.ts';
 import { holdsInternalToken } from './internal-token.ts';
@@ -11,7 +10,6 @@ import type { Warn } from './warn.ts';
 export interface ServeCommandLinksDeps {
   readonly commands: LinkedCommands;
   readonly internalToken: string;
-  readonly limits: Limits;
   readonly warn: Warn;
 }
 
@@ -37,14 +35,14 @@ const refuse = (socket: Duplex, status: number): void => {
 
 /** The door for the processes that hand over what users ask for. */
 export const serveCommandLinks = (deps: ServeCommandLinksDeps): CommandLinks => {
-  const { internalToken, limits } = deps;
+  const { internalToken } = deps;
   const sessions = new Map<CommandLinkSession, { unheard: number }>();
   let isDraining = false;
   const webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: linkMessageBytes(limits),
+    maxPayload: linkMessageBytes,
     handleProtocols: () => commandLinksProtocol,
   });
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { command } from './commands.ts';
 import { errors, type ErrorCode } from './errors.ts';
 import { conversationId, deviceId, seq, userId } from './ids.ts';
-import { frameBytes, type Limits } from './limits.ts';
+import { defaultLimits, frameBytes } from './limits.ts';
 
 /** Where a command side takes the connections of the processes that hand commands over. */
 export const commandLinksPath = '/internal/commands';
@@ -17,8 +17,8 @@ export const mostLinkBytes = 16 * 1_024 * 1_024;
 /** How many of them one message may bring. */
 export const mostRequestsAMessage = 512;
 
-/** The largest message: the largest frame a client may send, who sends it, and as many bytes of others. */
-export const linkMessageBytes = (limits: Limits): number => frameBytes(limits) + 65_536;
+/** The largest message: the largest frame that any setting allows a client, who sends it, and some others. */
+export const linkMessageBytes = frameBytes(defaultLimits) + 65_536;
 
 const caller = z.object({ userId, deviceId, issuer: z.string() });
 

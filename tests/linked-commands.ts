@@ -1,12 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Clock } from '../command-side/clock.ts';
 import { unsweptCommandLink, type CommandLink } from '../command-side/command-link.ts';
 import type { LinkedCommands } from '../command-side/command-link-session.ts';
 import { randomPool } from '../command-side/random-pool.ts';
 import { serveCommandLinks, type CommandLinks } from '../command-side/serve-command-links.ts';
 import { metricsText } from '../schemas/metrics.ts';
-import { manySends, TestClock } from './commands-under-test.ts';
+import { TestClock } from './commands-under-test.ts';
 
 export const internalToken = 'the token of the services, 32 chars';
 
@@ -25,7 +24,7 @@ export class ServedCommands implements AsyncDisposable {
   static async open(commands: LinkedCommands, port = 0): Promise<ServedCommands> {
     const warnings: string[] = [];
     const warn = (_: unknown, message: string): void => void warnings.push(message);
-    const links = serveCommandLinks({ commands, internalToken, limits: manySends, warn });
+    const links = serveCommandLinks({ commands, internalToken, warn });
     const server = createServer();
     links.attach(server);
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -65,9 +64,8 @@ export const linkTo = (addresses: readonly string[], token = internalToken, cloc
   const link = unsweptCommandLink({
     addresses,
     internalToken: token,
-    clock: clock satisfies Clock,
+    clock,
     randomBytes: randomPool(),
-    limits: manySends,
     warn: (_, message) => void warnings.push(message),
   });
   return {
