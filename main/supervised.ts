@@ -55,12 +55,13 @@ export const supervise = (service: SupervisedService, say: (line: string) => voi
     const running = spawn(process.execPath, [join(import.meta.dirname, file)], {
       env: { ...environment, PARLEY_PORT: String(port) },
       // Over the last one it sees that its supervisor is gone.
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     child = running;
-    const { stdout: input } = running;
-    if (input === null) throw new Error('what it prints is read here');
-    createInterface({ input }).on('line', (line) => {
+    const { stdout, stderr } = running;
+    if (stdout === null || stderr === null) throw new Error('what it prints is read here');
+    createInterface({ input: stderr }).on('line', (line) => say(`${name}: ${line}`));
+    createInterface({ input: stdout }).on('line', (line) => {
       isUp = true;
       say(`${name} (pid ${running.pid}): ${line}`);
       started.resolve(undefined);
