@@ -80,6 +80,9 @@ describe('docker-compose.yml', () => {
     expect(problems(change('gateway-1', { secrets: ['internal-token', 'bus-url'] }))).toContain(
       'gateway-1: PARLEY_TOKEN_SECRET_FILE: /run/secrets/token-secret is not mounted',
     );
+    expect(problems(change('gateway-1', { environment: { ...environment, PARLEY_HOST: '' } }))).toEqual([
+      'gateway-1: is heard by nobody outside its container',
+    ]);
     const alone = { environment: { ...environment, PARLEY_ROUTERS: '' } };
     expect(problems(change('gateway-1', alone))).toEqual([expect.stringMatching(/^gateway-1: PARLEY_ROUTERS/)]);
     expect(problems(change('projections', { command: ['node', 'main/projector.ts'] }))).toEqual([

@@ -44,6 +44,8 @@ export const startProblems = ({ name, words, environment, readFile }: Started): 
   const role = entry === 'main/realtime.ts' ? `${entry} ${given.configuration.realtime}` : entry;
   const required = requirements[role];
   if (required === undefined) return [`${name}: there is no process ${words.join(' ')}`];
+  if (entry !== 'cli/parley.ts' && given.configuration.host === '127.0.0.1')
+    return [`${name}: is heard by nobody outside its container`];
   return required.flatMap((require) => {
     try {
       require(given.configuration);
