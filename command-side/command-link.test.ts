@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { metricsText } from '../schemas/metrics.ts';
 import { CommandsUnderTest, accepted, codeOf, conversationOf } from '../tests/commands-under-test.ts';
 import { linkTo, ServedCommands } from '../tests/linked-commands.ts';
 import type { LinkedCommands } from './command-link-session.ts';
@@ -52,4 +53,26 @@ test('F57, F58: commands, presence and sign-in reach a command side of another p
   });
   expect(link.state()).toEqual({ [`command side ${served.address}`]: 'ok' });
   expect(link.metric(`parley_command_link_under_way{address="${served.address}"}`)).toBe(0);
+});
+
+test('O5: a link that drains refuses what comes and waits for what is under way, held or not', async () => {
+  await using commands = await CommandsUnderTest.open();
+  const [ada, bob] = [await commands.user('ada'), await commands.user('bob')];
+  const conversation = await commands.direct(ada, bob);
+  await using served = await ServedCommands.open(linked(commands));
+  await using link = linkTo([served.address]);
+  // Not connected yet: these are held.
+  const early = [1, 2, 3].map((index) => link.gateway.submit(ada, commands.send(conversation, `early ${index}`)));
+  const drained = link.drain();
+  const late = await link.gateway.submit(ada, commands.send(conversation, 'late'));
+  expect(codeOf(late)).toBe('draining');
+  await drained;
+  expect(await commands.texts(conversation)).toEqual(['early 1', 'early 2', 'early 3']);
+  expect((await Promise.all(early)).map(codeOf)).toEqual(['accepted', 'accepted', 'accepted']);
+
+  const shown = metricsText(served.links.metrics);
+  expect(shown).toContain('\nparley_command_links 1\n');
+  link.close();
+  await expect.poll(() => metricsText(served.links.metrics)).toContain('\nparley_command_links 0\n');
+  expect(codeOf(await link.gateway.submit(ada, commands.send(conversation, 'too late')))).toBe('unavailable');
 });
