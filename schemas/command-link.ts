@@ -68,6 +68,6 @@ export type Numbered = readonly [number: number, body: unknown];
 const isNumbered = (given: unknown): given is Numbered =>
   Array.isArray(given) && given.length === 2 && Number.isSafeInteger(given[0]);
 
-/** Both ways a message is a list. undefined: it is something else. */
+/** Both ways a message is a list; an empty one of a command side says that it drains. undefined: it is something else. */
 export const numberedList = (given: unknown, most: number): readonly Numbered[] | undefined =>
   Array.isArray(given) && given.length <= most && given.every(isNumbered) ? given : undefined;
