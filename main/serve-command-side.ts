@@ -22,12 +22,16 @@ export const serveCommandSide: Serve = async (configuration, clock, stack, stopp
   stack.defer(() => links.close());
   links.attach(base.server.server);
 
+  let handedOver = 'ok';
   const address = await base.listen({
     metrics: [...commands.metrics, ...links.metrics],
-    readiness: () => commands.ready().checks,
+    readiness: () => ({ ...commands.ready().checks, handedOver }),
     readModels: () => ({ inbox: readModelState(progress) }),
     servers: () => ({}),
   });
-  stack.defer(() => links.drain());
+  stack.defer(() => {
+    handedOver = 'draining';
+    return links.drain();
+  });
   return { address, failed: Promise.race([base.eventLog.failed, base.accounts.failed]) };
 };
