@@ -10,13 +10,14 @@ const page = 1_000;
  */
 export const unbrokenLogs = async (eventLog: Pick<EventLog, 'readStream'>): Promise<ReadonlySet<LogId>> => {
   let logs = new Set<LogId>();
-  for (let from = 0; ; from += page) {
+  for (let from = 0; ;) {
     const events = await eventLog.readStream(logStream, from, 'forwards', page);
+    if (events.length === 0) return logs;
+    from += events.length;
     for (const { event } of events) {
       if (event?.type !== 'epoch-started') continue;
       if (event.reason !== 'copied') logs = new Set();
       logs.add(event.log);
     }
-    if (events.length < page) return logs;
   }
 };

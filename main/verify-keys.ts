@@ -18,10 +18,10 @@ export interface MissingKey {
 export const missingKeys = async (eventLog: EventLog, accounts: AccountsStore): Promise<readonly MissingKey[]> => {
   const missing = new Map<KeySubject, MissingKey>();
   const tail = eventLog.tail({ from: 0, streamKinds, signal: new AbortController().signal });
-  const head = eventLog.head().n;
-  for (let through = 0; through < head;) {
+  const head = eventLog.locate(eventLog.head());
+  for (let through = 0; head.where === 'known' && through < head.place;) {
     const batch = await tail.pull();
-    through = batch.through.n;
+    through = batch.throughPlace;
     for (const { event, stream, position } of batch.events) {
       const subject = event === undefined || !lacksField(event) ? undefined : keySubjectOf(stream, event);
       if (subject === undefined) continue;

@@ -1,7 +1,7 @@
 import type { EventLog, TailBatch } from '../event-log/event-log.ts';
 import type { StreamKind } from '../schemas/streams.ts';
 import { gather } from './gather.ts';
-import type { AppliedPosition, ReadModelWriter } from './read-model.ts';
+import { carriedEvent, type AppliedPosition, type ReadModelWriter } from './read-model.ts';
 
 export interface ApplyUpTo {
   readonly eventLog: EventLog;
@@ -26,7 +26,8 @@ export const applyUpTo = async (
     const n = through.n - (throughPlace - upTo);
     const due = events.filter(({ position }) => position.n <= n);
     const last = due.at(-1);
-    const event = last === undefined ? (applied?.event ?? null) : { n: last.position.n, eventId: last.eventId };
+    const event =
+      last === undefined ? carriedEvent(applied, { n, place: upTo }) : { n: last.position.n, eventId: last.eventId };
     applied = { log, n, place: upTo, event };
     await writer.apply({ events: due, through: applied });
   }

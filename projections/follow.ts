@@ -4,7 +4,7 @@ import type { RecordedEvent } from '../schemas/events.ts';
 import type { StreamKind, StreamName } from '../schemas/streams.ts';
 import { gather } from './gather.ts';
 import type { Progress } from './progress.ts';
-import type { AppliedPosition, FollowedBatch, ReadModelWriter } from './read-model.ts';
+import { carriedEvent, type AppliedPosition, type FollowedBatch, type ReadModelWriter } from './read-model.ts';
 import { proofOf } from './position-proof.ts';
 import { progressOf } from './follow-progress.ts';
 
@@ -57,8 +57,10 @@ export const follow = (deps: FollowDeps): Follower => {
   const apply = async (batch: TailBatch, before: AppliedPosition | undefined): Promise<AppliedPosition> => {
     const { log, n } = batch.through;
     const last = batch.events.at(-1);
-    const event = last === undefined ? (before?.event ?? null) : { n: last.position.n, eventId: last.eventId };
-    const through = { log, n, place: batch.throughPlace, event };
+    const place = batch.throughPlace;
+    const event =
+      last === undefined ? carriedEvent(before, { n, place }) : { n: last.position.n, eventId: last.eventId };
+    const through = { log, n, place, event };
     const { parked } = await writer.apply({ events: batch.events, through });
     for (const stream of parked) warn({ ...stream }, 'a stream was parked: an event of it cannot be projected');
     progress.reached(through, last?.time, parked);

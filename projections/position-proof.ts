@@ -17,7 +17,11 @@ export const proofOf = async (
   if (located.where === 'future') return 'ahead';
   if (located.where !== 'known' || located.place !== place) return 'differs';
   if (event === null) return 'holds';
-  const { events } = await eventLog.tail({ from: place - (n - event.n) - 1, streamKinds, signal }).pull();
+  // It may lie in the log before, but counts as the position does.
+  const eventPlace = place - (n - event.n);
+  const { events } = await eventLog.tail({ from: eventPlace - 1, streamKinds, signal }).pull();
   const [found] = events;
-  return found?.eventId === event.eventId && found.position.n === event.n ? 'holds' : 'differs';
+  if (found?.eventId !== event.eventId) return 'differs';
+  const foundAt = eventLog.locate(found.position);
+  return foundAt.where === 'known' && foundAt.place === eventPlace ? 'holds' : 'differs';
 };

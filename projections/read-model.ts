@@ -28,6 +28,16 @@ export interface FollowedBatch {
 export const placeIn = ({ through }: FollowedBatch, { position }: ProjectedEvent): number =>
   position.n + (through.place - through.n);
 
+/** The newest event up to `through` where no batch gives a newer one: its number counts as that log does, whichever it lies in. */
+export const carriedEvent = (
+  before: AppliedPosition | undefined,
+  through: { readonly n: number; readonly place: number },
+): AppliedPosition['event'] => {
+  if (before === undefined || before.event === null) return null;
+  const place = before.place - (before.n - before.event.n);
+  return { ...before.event, n: place - (through.place - through.n) };
+};
+
 /** A stream whose event could not be projected: later events of it wait, reads of it say `incomplete`. */
 export interface ParkedStream {
   readonly stream: StreamName;
