@@ -3,10 +3,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { KeySubject } from '../schemas/events.ts';
 import { conversationId, userId } from '../schemas/ids.ts';
 import { logId } from '../schemas/position.ts';
-import type { AccountsStore } from './accounts-store.ts';
+import type { AccountsEntry, AccountsStore } from './accounts-store.ts';
 
 export interface AccountsUnderTest {
-  open(): Promise<AccountsStore>;
+  /** A new one begins with the install key, where one is given. */
+  open(installKey?: Uint8Array): Promise<AccountsStore>;
   /** Everything it holds: what lies on the disk, or each row of it on a server; called while no store is open. */
   bytes(): Promise<Uint8Array>;
   remove(): Promise<void>;
@@ -15,6 +16,12 @@ export interface AccountsUnderTest {
 const id = (): string => randomBytes(16).toString('base64url');
 const someUser = (): KeySubject => `user:${userId.parse(id())}`;
 const someConversation = (): KeySubject => `conversation:${conversationId.parse(id())}`;
+
+const entriesOf = async (store: AccountsStore): Promise<readonly AccountsEntry[]> => {
+  const entries: AccountsEntry[] = [];
+  for await (const entry of store.each()) entries.push(entry);
+  return entries;
+};
 
 export const accountsStoreContract = (name: string, prepare: () => Promise<AccountsUnderTest>): void => {
   describe(`accounts store: ${name}`, () => {
@@ -146,6 +153,53 @@ export const accountsStoreContract = (name: string, prepare: () => Promise<Accou
       expect(installKey).toHaveLength(32);
       await reopen();
       expect(store.installKey).toEqual(installKey);
+    });
+
+    test('gives each key and tombstone, and others that take them over read what was written under them', async () => {
+      const subjects = [...Array.from({ length: 70 }, someUser), ...Array.from({ length: 30 }, someConversation)];
+      await Promise.all(subjects.map((subject) => store.createKey(subject)));
+      const gone = subjects[3] ?? someUser();
+      await store.destroyKey(gone);
+      const entries = await entriesOf(store);
+      expect(entries.map(({ subject }) => subject).toSorted()).toEqual(subjects.toSorted());
+      expect(entries.filter(({ key }) => key === null)).toEqual([{ subject: gone, key: null }]);
+      const { installKey } = store;
+      const keys = await Promise.all(subjects.map((subject) => store.keyOf(subject)));
+
+      await store.close();
+      await place.remove();
+      place = await prepare();
+      store = await place.open(installKey);
+      expect(store.installKey).toEqual(installKey);
+      for (let round = 0; round < 2; round++) {
+        for (const { subject, key } of entries) {
+          if (key === null) await store.destroyKey(subject);
+          else expect(await store.takeKey(subject, key)).toBe('taken');
+        }
+      }
+      await reopen();
+      for (const [index, subject] of subjects.entries()) {
+        const [key, before] = [await store.keyOf(subject), keys[index]];
+        expect([key?.name, key?.key.export()]).toEqual([before?.name, before?.key.export()]);
+      }
+      const names = new Set(keys.flatMap((key) => (key === undefined ? [] : [key.name])));
+      expect((await store.keysNamed(names)).size).toBe(99);
+      expect(await store.destroyed()).toEqual([gone]);
+      const byId = (one: { subject: string }, other: { subject: string }) => (one.subject < other.subject ? -1 : 1);
+      expect((await entriesOf(store)).toSorted(byId)).toEqual(entries.toSorted(byId));
+    });
+
+    test('takes no key for who has another, or had one that was destroyed', async () => {
+      const [subject, gone, other] = [someUser(), someUser(), someUser()];
+      for (const one of [subject, gone, other]) await store.createKey(one);
+      const key = (await entriesOf(store)).find((entry) => entry.subject === other)?.key;
+      if (key === null || key === undefined) throw new Error('there is no key');
+      await store.destroyKey(gone);
+      expect(await store.takeKey(other, key)).toBe('taken');
+      expect(await store.takeKey(subject, { ...key, name: id() })).toBe('different');
+      expect(await store.takeKey(gone, { ...key, name: id() })).toBe('different');
+      expect(await store.keyOf(gone)).toBeUndefined();
+      expect((await store.keyOf(other))?.name).toBe(key.name);
     });
 
     test('more keys than memory holds are still found', async () => {

@@ -20,6 +20,15 @@ export interface AccountsStore extends DataKeys {
   /** Every subject whose key was destroyed. */
   destroyed(): Promise<readonly KeySubject[]>;
 
+  /** Every subject that has a key or had one, in any order. Complete while nobody changes anything. */
+  each(): AsyncIterable<AccountsEntry>;
+
+  /**
+   * Takes a key as other accounts hold it, under its name, if the subject has none here. `different`: it has another, or had
+   * one that was destroyed. Repeating it changes nothing.
+   */
+  takeKey(subject: KeySubject, key: AccountsKey): Promise<'taken' | 'different'>;
+
   /** Up to where the log was looked through for erased users; null: not at all. */
   erasedThrough(): Promise<LogPosition | null>;
   storeErasedThrough(position: LogPosition): Promise<void>;
@@ -34,6 +43,18 @@ export interface AccountsStore extends DataKeys {
   away(): string | undefined;
 
   close(): Promise<void>;
+}
+
+/** A data key and its name, as base64url, as they lie in a store. */
+export interface AccountsKey {
+  readonly name: string;
+  readonly key: Uint8Array;
+}
+
+export interface AccountsEntry {
+  readonly subject: KeySubject;
+  /** Null: it was destroyed. */
+  readonly key: AccountsKey | null;
 }
 
 /** The accounts cannot be opened; the message is one clear line for the person at the terminal. */

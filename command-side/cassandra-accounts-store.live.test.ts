@@ -32,7 +32,8 @@ accountsStoreContract('cassandra', async () => {
   await keyspace.empty();
   const { connection: cassandra } = keyspace;
   return {
-    open: () => openCassandraAccountsStore({ cassandra, whenMissing: 'create', cachedKeys: 200, warn }),
+    open: (installKey) =>
+      openCassandraAccountsStore({ cassandra, whenMissing: 'create', cachedKeys: 200, installKey, warn }),
     async bytes() {
       const found: Buffer[] = [];
       for (const table of tables) {

@@ -4,7 +4,7 @@ import { logId } from '../schemas/position.ts';
 import { AccountsAway, AccountsUnusable, type AccountsStore } from './accounts-store.ts';
 import { cachedKeys, type KeySource } from './cached-keys.ts';
 import { CassandraUnusable, type CassandraConnection } from './cassandra-connection.ts';
-import { cassandraKeys, destroyedSubjects } from './cassandra-keys.ts';
+import { allKeys, cassandraKeys, destroyedSubjects } from './cassandra-keys.ts';
 import type { Warn } from './warn.ts';
 
 export interface CassandraAccountsOptions {
@@ -13,6 +13,8 @@ export interface CassandraAccountsOptions {
   readonly whenMissing: 'create' | 'refuse';
   /** Keys held in memory. */
   readonly cachedKeys: number;
+  /** What an empty keyspace begins with, where it is to be a copy; else it makes its own. */
+  readonly installKey?: Uint8Array | undefined;
   readonly warn: Warn;
 }
 
@@ -23,10 +25,10 @@ const installKeyBytes = 32;
  * destroyed one is never replaced, is decided by Paxos: of all processes one creates, and all get that key.
  */
 export const openCassandraAccountsStore = async (options: CassandraAccountsOptions): Promise<AccountsStore> => {
-  const { cassandra, whenMissing, cachedKeys: most, warn } = options;
+  const { cassandra, whenMissing, cachedKeys: most, installKey: given, warn } = options;
   const { client } = cassandra;
   await requireDurableCommitLog(client, warn);
-  const installKey = await installKeyIn(cassandra, whenMissing);
+  const installKey = await installKeyIn(cassandra, whenMissing, given);
   let closed = false;
 
   const ask = async <Answer>(question: () => Promise<Answer>): Promise<Answer> => {
@@ -52,6 +54,15 @@ export const openCassandraAccountsStore = async (options: CassandraAccountsOptio
     // What is away comes back, and each question says by itself whether it was answered.
     failed: new Promise(() => undefined),
     away: cassandra.away,
+    async *each() {
+      const rows = allKeys(client);
+      for (;;) {
+        const { done, value } = await ask(() => rows.next());
+        if (done === true) return;
+        yield value;
+      }
+    },
+    takeKey: (subject, key) => ask(() => keys.take(subject, key)),
     destroyed: () => ask(() => destroyedSubjects(client)),
     erasedThrough: () =>
       ask(async () => {
@@ -72,6 +83,7 @@ export const openCassandraAccountsStore = async (options: CassandraAccountsOptio
 const installKeyIn = async (
   { client, cluster: { keyspace } }: CassandraConnection,
   whenMissing: 'create' | 'refuse',
+  given: Uint8Array | undefined,
 ): Promise<Uint8Array> => {
   const select = 'SELECT key FROM accounts_install WHERE one = 1';
   let { rows } = await client.execute(select);
@@ -81,7 +93,7 @@ const installKeyIn = async (
         `keyspace ${keyspace} holds no keys, and without its keys the event log cannot be read`,
       );
     const insert = 'INSERT INTO accounts_install (one, key) VALUES (1, ?) IF NOT EXISTS';
-    await client.execute(insert, [randomBytes(installKeyBytes)]);
+    await client.execute(insert, [given === undefined ? randomBytes(installKeyBytes) : Buffer.from(given)]);
     ({ rows } = await client.execute(select));
   }
   return rows[0]?.['key'] as Buffer;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { types, type Client } from 'cassandra-driver';
 import type { KeySubject } from '../schemas/events.ts';
+import type { AccountsEntry, AccountsKey } from './accounts-store.ts';
 import type { CreatedKey, KeySource, StoredKey } from './cached-keys.ts';
 
 /** Of one subject. Without key: destroyed. */
@@ -55,11 +56,16 @@ const turns = () => {
     };
 };
 
+export interface CassandraKeys extends KeySource {
+  /** As `AccountsStore.takeKey`. */
+  take(subject: KeySubject, key: AccountsKey): Promise<'taken' | 'different'>;
+}
+
 /**
  * A key is found by its subject and by its name. The name is written first and goes first: a name without a key is one
  * that was destroyed, but a key without its name would be written with and never read again.
  */
-export const cassandraKeys = (client: Client): KeySource => {
+export const cassandraKeys = (client: Client): CassandraKeys => {
   const inTurn = turns();
 
   const rowOf = async (subject: KeySubject, options = {}): Promise<KeyRow | undefined> => {
@@ -87,7 +93,30 @@ export const cassandraKeys = (client: Client): KeySource => {
     return key?.name === name ? [key] : [];
   };
 
+  const insertName = async (name: Buffer, columns: SubjectColumns): Promise<void> => {
+    await client.execute('INSERT INTO accounts_key_names (name, kind, id) VALUES (?, ?, ?)', [name, ...columns]);
+  };
+  /** Undefined: the row is as given; else the one that stands there. */
+  const insertKey = async (columns: SubjectColumns, name: Buffer, key: Buffer): Promise<KeyRow | undefined> => {
+    const insert = 'INSERT INTO accounts_keys (kind, id, name, key) VALUES (?, ?, ?, ?) IF NOT EXISTS';
+    const answer = await client.execute(insert, [...columns, name, key]);
+    const stands = answer.wasApplied() ? undefined : (answer.rows[0] as unknown as KeyRow);
+    // Repeated because nobody knew whether it was carried out, it finds what it had written.
+    return stands?.name?.equals(name) === true ? undefined : stands;
+  };
+
   return {
+    async take(subject, { name, key }) {
+      const [columns, nameBuffer, keyBuffer] = [columnsOf(subject), Buffer.from(name, 'base64url'), Buffer.from(key)];
+      const before = await rowOf(subject);
+      if (before === undefined) {
+        await insertName(nameBuffer, columns);
+        if ((await insertKey(columns, nameBuffer, keyBuffer)) === undefined) return 'taken';
+        await forgetName(nameBuffer);
+        return 'different';
+      }
+      return before.name?.equals(nameBuffer) === true && before.key?.equals(keyBuffer) === true ? 'taken' : 'different';
+    },
     find: async (subject) => storedKey(subject, await rowOf(subject)),
     async findNamed(names) {
       const found: StoredKey[] = [];
@@ -102,12 +131,9 @@ export const cassandraKeys = (client: Client): KeySource => {
       if (before !== undefined) return existing(subject, before);
       const [name, key] = [randomBytes(nameBytes), randomBytes(keyBytes)];
       const columns = columnsOf(subject);
-      await client.execute('INSERT INTO accounts_key_names (name, kind, id) VALUES (?, ?, ?)', [name, ...columns]);
-      const insert = 'INSERT INTO accounts_keys (kind, id, name, key) VALUES (?, ?, ?, ?) IF NOT EXISTS';
-      const answer = await client.execute(insert, [...columns, name, key]);
-      // Repeated because nobody knew whether it was carried out, it finds what it had written.
-      const winner = answer.wasApplied() ? undefined : (answer.rows[0] as unknown as KeyRow);
-      if (winner === undefined || winner.name?.equals(name) === true) {
+      await insertName(name, columns);
+      const winner = await insertKey(columns, name, key);
+      if (winner === undefined) {
         return { outcome: 'created', key: { subject, name: name.toString('base64url'), key } };
       }
       await forgetName(name);
@@ -131,6 +157,15 @@ export const cassandraKeys = (client: Client): KeySource => {
     }),
   };
 };
+
+/** Every key and tombstone, page by page. */
+export async function* allKeys(client: Client): AsyncGenerator<AccountsEntry, undefined> {
+  const rows = await client.execute('SELECT kind, id, name, key FROM accounts_keys');
+  for await (const row of rows as AsyncIterable<KeyRow & { readonly kind: string; readonly id: Buffer }>) {
+    const subject = subjectIn(row.kind, row.id);
+    yield { subject, key: storedKey(subject, row) ?? null };
+  }
+}
 
 /** Every subject whose key was destroyed, or is at this moment. */
 export const destroyedSubjects = async (client: Client): Promise<readonly KeySubject[]> => {

@@ -11,8 +11,13 @@ const newDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'parley-accou
 accountsStoreContract('sqlite', async () => {
   const directory = await newDirectory();
   return {
-    open: () =>
-      openSqliteAccountsStore({ path: join(directory, 'accounts.db'), whenMissing: 'create', cachedKeys: 200 }),
+    open: (installKey) =>
+      openSqliteAccountsStore({
+        path: join(directory, 'accounts.db'),
+        whenMissing: 'create',
+        cachedKeys: 200,
+        installKey,
+      }),
     bytes: async () =>
       Buffer.concat(await Promise.all((await readdir(directory)).map((file) => readFile(join(directory, file))))),
     remove: () => rm(directory, { recursive: true }),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
+import type { AccountsEntry } from './accounts-store.ts';
 import type { CreatedKey, StoredKey } from './cached-keys.ts';
 import { inTransaction, openSqliteFile } from './sqlite-file.ts';
 import { serveCalls } from './sqlite-worker.ts';
@@ -15,6 +16,8 @@ export interface AccountsCalls {
   storeErasedThrough: { ask: LogPosition; answer: null };
   keyOf: { ask: KeySubject; answer: StoredKey | undefined };
   keysNamed: { ask: readonly string[]; answer: readonly StoredKey[] };
+  entriesAfter: { ask: KeySubject | null; answer: readonly AccountsEntry[] };
+  takeKey: { ask: StoredKey; answer: 'taken' | 'different' };
 }
 
 // A row without name and key is the tombstone that refuses the subject a second key.
@@ -30,9 +33,11 @@ const schema = `
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE erased_through (one INTEGER PRIMARY KEY CHECK (one = 1), log TEXT NOT NULL, n INTEGER NOT NULL) STRICT`;
 
-const { path } = workerData as { path: string };
+const entriesPage = 1_000;
+
+const { path, installKey } = workerData as { path: string; installKey: Uint8Array | undefined };
 const db = openSqliteFile({ path, applicationId: 0x70616363, synchronous: 'FULL', schema, schemaVersion: 2 });
-db.prepare('INSERT OR IGNORE INTO install (id, key) VALUES (1, ?)').run(randomBytes(32));
+db.prepare('INSERT OR IGNORE INTO install (id, key) VALUES (1, ?)').run(installKey ?? randomBytes(32));
 
 const selectInstallKey = db.prepare('SELECT key FROM install');
 const insertKey = db.prepare('INSERT OR IGNORE INTO data_keys (kind, id, name, key) VALUES (?, ?, ?, ?)');
@@ -42,6 +47,9 @@ const destroy = db.prepare(`
   INSERT INTO data_keys (kind, id, name, key) VALUES (?, ?, NULL, NULL)
   ON CONFLICT (kind, id) DO UPDATE SET name = NULL, key = NULL`);
 const selectDestroyed = db.prepare('SELECT kind, id FROM data_keys WHERE key IS NULL ORDER BY kind, id');
+const selectEntries = db.prepare(
+  'SELECT kind, id, name, key FROM data_keys WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?',
+);
 const selectErasedThrough = db.prepare('SELECT log, n FROM erased_through');
 const setErasedThrough = db.prepare('INSERT OR REPLACE INTO erased_through (one, log, n) VALUES (1, ?, ?)');
 const truncateWal = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
@@ -88,6 +96,18 @@ serveCalls<AccountsCalls>({
     storeErasedThrough({ log, n }) {
       setErasedThrough.run(log, n);
       return null;
+    },
+    entriesAfter(after) {
+      const [kind, id] = after === null ? ['', Buffer.alloc(0)] : rowOf(after);
+      return selectEntries
+        .all(kind, id, entriesPage)
+        .map((row) => ({ subject: subjectIn(row), key: storedKey(row) ?? null }));
+    },
+    takeKey({ subject, name, key }) {
+      const [kind, id] = rowOf(subject);
+      insertKey.run(kind, id, Buffer.from(name, 'base64url'), key);
+      const stands = storedKey(selectKey.get(kind, id));
+      return stands?.name === name && Buffer.compare(stands.key, key) === 0 ? 'taken' : 'different';
     },
     keyOf: (subject) => storedKey(selectKey.get(...rowOf(subject))),
     keysNamed: (names) => names.map((name) => storedKey(selectNamed.get(Buffer.from(name, 'base64url')))).filter(isKey),
