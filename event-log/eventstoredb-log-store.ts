@@ -9,7 +9,7 @@ import {
   type Handled,
   type HeardEvent,
 } from './eventstoredb-follower.ts';
-import { isForeign, nOf } from './eventstoredb-layout.ts';
+import { isForeign, nOf, type ReadEvent } from './eventstoredb-layout.ts';
 import { EventstoredbReader } from './eventstoredb-reader.ts';
 import { LogDamaged, LogUnusable } from './event-log.ts';
 import type { EncodedEvent, LogStore, StoredEvent } from './log-store.ts';
@@ -110,10 +110,14 @@ const withPlain = ({ id, event }: HeardEvent, sent: BoundedMap<string, EncodedEv
 
 /** The newest event of the log; undefined for a server that holds nothing yet. */
 const lastOf = async (reader: EventstoredbReader, prefix: string): Promise<Handled | undefined> => {
-  const [first] = await reader.readStream(logStream, 0, 'forwards', 1);
-  if (first === undefined) {
-    if (prefix === '') await refuseOthers(reader);
-    return undefined;
+  if (!(await isBegun(reader))) {
+    const other = prefix === '' ? await firstOfOthers(reader) : undefined;
+    if (other === undefined) return undefined;
+    // Another process may have begun it in this moment.
+    if (!(await isBegun(reader))) {
+      const { type, streamId } = other;
+      throw new LogUnusable(`it holds what is no log of Parley's: the first event is a ${type} of ${streamId}`);
+    }
   }
   for (let from: number | 'end' = 'end'; ;) {
     const { events } = await reader.pageOfAll(from, 'backwards', pageSize);
@@ -125,19 +129,17 @@ const lastOf = async (reader: EventstoredbReader, prefix: string): Promise<Handl
   }
 };
 
-/** A log begins with its epoch; a server may have events of its own before it, and those of nobody else. */
-const refuseOthers = async (reader: EventstoredbReader): Promise<void> => {
+/** A log begins with its epoch. */
+const isBegun = async (reader: EventstoredbReader): Promise<boolean> =>
+  (await reader.readStream(logStream, 0, 'forwards', 1)).length > 0;
+
+/** A server may have events of its own. */
+const firstOfOthers = async (reader: EventstoredbReader): Promise<ReadEvent | undefined> => {
   for (let from = 0; ;) {
     const { events } = await reader.pageOfAll(from, 'forwards', pageSize);
-    for (const event of events) {
-      if (isForeign(event, '') || reader.stored(event) !== undefined) {
-        throw new LogUnusable(
-          `it holds what is no log of Parley's: the first event is a ${event.type} of ${event.streamId}`,
-        );
-      }
-    }
+    const found = events.find((event) => isForeign(event, '') || reader.stored(event) !== undefined);
     const last = events.at(-1);
-    if (last === undefined || nOf(last) === from) return;
+    if (found !== undefined || last === undefined || nOf(last) === from) return found;
     from = nOf(last);
   }
 };
