@@ -1,8 +1,20 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { defaultLimits } from '../schemas/limits.ts';
 import { httpServer } from './http-server.ts';
+
+test('a connection that says nothing keeps no server from ending', async () => {
+  const server = httpServer(defaultLimits);
+  const { hostname, port } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }));
+  const accepted = new Promise((resolve) => server.server.once('connection', resolve));
+  const socket = connect(Number(port), hostname);
+  onTestFinished(() => void socket.destroy());
+  const ended = new Promise((resolve) => socket.once('close', resolve));
+  await accepted;
+  await server.close();
+  await ended;
+});
 
 test.each([
   [

@@ -9,6 +9,9 @@ import { noCompilers } from './no-compilers.ts';
 /** For the log, its readers, and what else a process opens beside its connections. */
 const descriptorsKept = 256;
 
+/** For requests under way when a server closes; the rest of the time that a process has to end is for what comes after. */
+const closingMs = 5_000;
+
 /** The server of a process, not listening yet. Its log goes to stderr, a line of JSON an entry, without bodies and tokens. */
 export const httpServer = (limits: Limits): FastifyInstance => {
   const server = fastify({
@@ -43,6 +46,11 @@ export const httpServer = (limits: Limits): FastifyInstance => {
   server.setNotFoundHandler((_request, reply) =>
     replyProblem(reply, reject('route_not_found', 'there is nothing at this address')),
   );
+  server.addHook('preClose', async () => {
+    // A connection on which nothing was ever asked is not idle to Node, and would keep the server open for as long as it likes.
+    const timer = setTimeout(() => server.server.closeAllConnections(), closingMs);
+    server.server.once('close', () => clearTimeout(timer));
+  });
   server.server.maxConnections = openFilesAllowed() - descriptorsKept;
   return server;
 };
