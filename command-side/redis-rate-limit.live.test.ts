@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, expect, inject, onTestFinished, test } from 'vitest';
 import { openRedis, type RedisConnection } from '../realtime/redis-connection.ts';
+import { redisToEmpty } from '../tests/servers/redis-to-empty.ts';
 import { rateLimitContract } from './rate-limit.contract.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { afterATenth, redisRateLimits } from './redis-rate-limit.ts';
@@ -9,8 +10,8 @@ const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
 
 const newNamespace = (): string => `parley-test:${randomBytes(8).toString('hex')}`;
-const open = async (): Promise<RedisConnection> => {
-  const redis = await openRedis(inject('redis'), () => undefined);
+const open = async (url = inject('redis')): Promise<RedisConnection> => {
+  const redis = await openRedis(url, () => undefined);
   stack.defer(() => redis.close());
   return redis;
 };
@@ -52,8 +53,8 @@ rateLimitContract(
 );
 
 /** A process that shares limits with others. */
-const newProcess = async (namespace: string) => {
-  const redis = await open();
+const newProcess = async (namespace: string, url = inject('redis')) => {
+  const redis = await open(url);
   const failures: unknown[] = [];
   const unsettled = (error: unknown): void => void failures.push(error);
   const limits = redisRateLimits({ redis, namespace, clock, later: afterATenth, unsettled });
@@ -110,10 +111,12 @@ test('S15: what was taken at one process is missing at the others; limits of oth
   expect(takeAll(other.limits('marks', 60, 0.001), 'user 7')).toBe(60);
 });
 
-test('D12: without Redis each process keeps the limit by itself, at once; with it again they keep it together', async () => {
-  const namespace = newNamespace();
-  const [one, other] = [await newProcess(namespace), await newProcess(namespace)];
-  onTestFinished(() => one.redis.close());
+test('D12: without Redis each process keeps the limit by itself, at once; with it again they keep it together', async (context) => {
+  const [namespace, url] = [newNamespace(), await redisToEmpty(context)];
+  const [one, other] = [await newProcess(namespace, url), await newProcess(namespace, url)];
+  onTestFinished(() => {
+    for (const { redis } of [one, other]) redis.close();
+  });
   const [here, there] = [one.limits('sends', 60, 0.001), other.limits('sends', 60, 0.001)];
   one.redis.commands.disconnect();
   expect(takeAll(here, 'ada')).toBe(60);
@@ -121,11 +124,11 @@ test('D12: without Redis each process keeps the limit by itself, at once; with i
   expect(takeAll(there, 'ada')).toBe(60);
   await one.redis.commands.connect();
   expect(here.take('bob', 59)).toBeUndefined();
-  await expect.poll(() => shared.commands.exists(`{${namespace}}:sends:bob`), { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => other.redis.commands.exists(`{${namespace}}:sends:bob`), { timeout: 10_000 }).toBe(1);
   there.take('bob', 1);
   await expect.poll(() => there.take('bob', 1), { timeout: 10_000 }).toBeGreaterThan(0);
 
-  await shared.commands.flushall();
+  await other.redis.commands.flushall();
   expect(here.take('bob', 1)).toBeUndefined();
   expect(here.take('bob', 1)).toBeGreaterThan(0);
 });

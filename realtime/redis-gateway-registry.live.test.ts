@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, inject, onTestFinished, test } from 'vitest';
+import { redisToEmpty } from '../tests/servers/redis-to-empty.ts';
 import { everySecond } from './every-second.ts';
 import { announcedGateway, gatewayRegistryContract } from './gateway-registry.contract.ts';
 import { openRedis, type RedisConnection } from './redis-connection.ts';
@@ -8,7 +9,7 @@ import { registryHeartbeat } from './registry-heartbeat.ts';
 import { registryView } from './registry-view.ts';
 
 const newNamespace = (): string => `parley-test:${randomBytes(8).toString('hex')}`;
-const open = async (): Promise<RedisConnection> => openRedis(inject('redis'), () => undefined);
+const open = async (url = inject('redis')): Promise<RedisConnection> => openRedis(url, () => undefined);
 
 /** Time goes by for what Redis holds: everything was heard so much earlier, and every key ends so much sooner. */
 const shift = `
@@ -28,8 +29,8 @@ gatewayRegistryContract('redis', async () => {
 });
 
 /** A process that shares a registry with others. */
-const newProcess = async (namespace: string) => {
-  const redis = await open();
+const newProcess = async (namespace: string, url = inject('redis')) => {
+  const redis = await open(url);
   onTestFinished(() => redis.close());
   return { redis, registry: redisGatewayRegistry(redis, namespace) };
 };
@@ -51,9 +52,9 @@ test('F56: every process sees every gateway, no key stays for ever, and what a l
   for (const key of keys) expect(await one.redis.commands.pttl(key)).toBeGreaterThan(0);
 });
 
-test('D12: FLUSHALL is healed by the next heartbeat; a Redis that is away leaves the last answer, marked', async () => {
-  const namespace = newNamespace();
-  const [gateway, reader] = [await newProcess(namespace), await newProcess(namespace)];
+test('D12: FLUSHALL is healed by the next heartbeat; a Redis that is away leaves the last answer, marked', async (context) => {
+  const [namespace, url] = [newNamespace(), await redisToEmpty(context)];
+  const [gateway, reader] = [await newProcess(namespace, url), await newProcess(namespace, url)];
   let beats = 0;
   // A heartbeat is due each time that it looks.
   const beating = { monotonic: () => ++beats * 10_000 };

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, expect, inject, test } from 'vitest';
+import { afterAll, expect, inject, onTestFinished, test } from 'vitest';
 import { deviceId, userId } from '../schemas/ids.ts';
+import { redisToEmpty } from '../tests/servers/redis-to-empty.ts';
 import { presenceLeasesContract } from './presence-leases.contract.ts';
 import { openRedis, type RedisConnection } from './redis-connection.ts';
 import { redisPresenceLeases } from './redis-presence-leases.ts';
@@ -64,9 +65,9 @@ test('F38: leases run out by the clock of Redis, for every process that shares t
   expect(await theirs?.present(users.slice(0, 10))).toEqual(new Set());
 });
 
-test('D12: after FLUSHALL nobody is there and nobody has lapsed, until the next heartbeats', async () => {
-  const redis = await open();
-  stack.defer(() => redis.close());
+test('D12: after FLUSHALL nobody is there and nobody has lapsed, until the next heartbeats', async (context) => {
+  const redis = await openRedis(await redisToEmpty(context), () => undefined);
+  onTestFinished(() => redis.close());
   const leases = redisPresenceLeases(redis, newNamespace(), 60_000);
   const user = newUser();
   await leases.renew([{ userId: user, deviceId: phone }], 5);

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { temporaryFolder } from '../server-process.ts';
+import { redisToEmpty } from '../servers/redis-to-empty.ts';
 import { tokenSecret } from '../tokens.ts';
 import { newId, WireClient } from '../wire-client.ts';
 import {
@@ -80,11 +81,12 @@ test('D12: a Redis that answers nothing any more holds up nobody, and is heard a
   await expect.poll(say).toBe('ok');
 });
 
-test('D12: FLUSHALL costs nobody a message, and nobody who is there is shown as gone', async () => {
+test('D12: FLUSHALL costs nobody a message, and nobody who is there is shown as gone', async (context) => {
+  const url = await redisToEmpty(context);
   const stack = newStack();
-  const server = await startOn(inject('redis'), stack);
+  const server = await startOn(url, stack);
   const { Redis } = await import('ioredis');
-  const redis = new Redis(inject('redis'));
+  const redis = new Redis(url);
   stack.defer(() => redis.disconnect());
   const { ann, ben, conversationId } = await talking(server, stack);
   await watch(ann, ben);
