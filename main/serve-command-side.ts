@@ -25,7 +25,7 @@ export const serveCommandSide: Serve = async (configuration, clock, stack, stopp
   let handedOver = 'ok';
   const address = await base.listen({
     metrics: [...commands.metrics, ...links.metrics],
-    readiness: () => ({ ...commands.ready().checks, handedOver }),
+    readiness: () => ({ ...commands.ready().checks, log: base.eventLog.away() ?? 'ok', handedOver }),
     readModels: () => ({ inbox: readModelState(progress) }),
     servers: () => ({}),
   });

@@ -82,7 +82,11 @@ export const serveEmbedded = async (
     metrics: [commands, queries, sockets, { metrics: [...metrics, lastBackupAt(lastBackup)] }].flatMap(
       (service) => service.metrics,
     ),
-    readiness: () => ({ ...commands.ready().checks, sockets: sockets.notReady() ?? 'ok' }),
+    readiness: () => ({
+      ...commands.ready().checks,
+      log: base.eventLog.away() ?? 'ok',
+      sockets: sockets.notReady() ?? 'ok',
+    }),
     readModels: queries.checks,
     servers: () => ({ ...state(), ...searchState() }),
   });

@@ -49,7 +49,7 @@ export const serveGateway = async <Routed extends Routing>(
     metrics: [...sockets.metrics, ...link.metrics, ...opened.metrics],
     readiness: () => ({ sockets: sockets.notReady() ?? 'ok' }),
     readModels: () => ({ inbox: readModelState(progress) }),
-    servers: () => ({ ...opened.state(), ...link.state() }),
+    servers: () => ({ log: base.eventLog.away() ?? 'ok', ...opened.state(), ...link.state() }),
   });
   stack.defer(() => sockets.drain());
   return address;

@@ -26,7 +26,7 @@ export const serveProjections: Serve = async (configuration, clock, stack, stopp
     metrics: readModelMetrics(progress),
     readiness: () => ({}),
     readModels: () => readModelStates(progress),
-    servers: search.searchState,
+    servers: () => ({ log: base.eventLog.away() ?? 'ok', ...search.searchState() }),
   });
   return { address, failed: Promise.race([base.eventLog.failed, base.accounts.failed]) };
 };

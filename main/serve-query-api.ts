@@ -35,7 +35,7 @@ export const serveQueryApi: Serve = async (configuration, clock, stack, stopping
     metrics: [...queries.metrics, ...link.metrics],
     readiness: () => ({}),
     readModels: queries.checks,
-    servers: () => ({ ...search.state(), ...link.state() }),
+    servers: () => ({ log: base.eventLog.away() ?? 'ok', ...search.state(), ...link.state() }),
   });
   return { address, failed: Promise.race([base.eventLog.failed, base.accounts.failed]) };
 };

@@ -47,7 +47,7 @@ const serveRouter: ServeRole = async ({ base, opened, internalToken }, stack) =>
     metrics: opened.metrics,
     readiness: () => ({ router: routing.stopped() ?? 'ok' }),
     readModels: () => ({}),
-    servers: opened.state,
+    servers: () => ({ log: base.eventLog.away() ?? 'ok', ...opened.state() }),
   });
 };
 

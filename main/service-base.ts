@@ -27,7 +27,7 @@ export interface ServiceBase extends Stores {
 
 export interface Shown {
   readonly metrics: readonly Metric[];
-  /** What keeps traffic away while it is not `ok`, beside the log. */
+  /** What keeps traffic away while it is not `ok`. */
   readonly readiness: Readiness;
   readonly readModels: Readiness;
   /** Servers that it needs, beside clusters. */
@@ -68,8 +68,7 @@ export const openServiceBase = async (
     warn,
     async listen({ metrics, readiness, readModels, servers }) {
       serveMetrics(server, [...stores.metrics, ...metrics, buildInfo], internalToken);
-      const checks = () => ({ ...readiness(), log: stores.eventLog.away() ?? 'ok' });
-      serveHealth(server, checks, { readModels, servers: () => ({ ...servers(), ...cassandra.state() }) });
+      serveHealth(server, readiness, { readModels, servers: () => ({ ...servers(), ...cassandra.state() }) });
       stack.defer(() => server.close());
       return server.listen({ host, port: await starting.close() });
     },
