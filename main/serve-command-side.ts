@@ -3,6 +3,7 @@ import { followErasures } from '../command-side/follow-erasures.ts';
 import { serveCommandLinks } from '../command-side/serve-command-links.ts';
 import { readModelState } from '../projections/read-model-states.ts';
 import { askInbox } from './ask-inbox.ts';
+import { openShared } from './open-bus.ts';
 import { openServiceBase } from './service-base.ts';
 import { requireShared } from './service-requirements.ts';
 import type { Serve } from './start-process.ts';
@@ -15,7 +16,8 @@ export const serveCommandSide: Serve = async (configuration, clock, stack, stopp
   const erasures = followErasures({ ...base, destroyed: () => undefined });
   stack.defer(() => erasures.close());
   const { inbox, progress } = await askInbox(inboxOn, base, stack);
-  const commands = commandSide({ ...base, inbox, issuer: tokenIssuer(configuration) });
+  const { newRateLimit, state, metrics } = await openShared(configuration.bus, base, stack);
+  const commands = commandSide({ ...base, inbox, newRateLimit, issuer: tokenIssuer(configuration) });
   stack.defer(() => commands.close());
   await base.server.register(commands.plugin);
   const links = serveCommandLinks({ ...base, commands, internalToken });
@@ -24,10 +26,10 @@ export const serveCommandSide: Serve = async (configuration, clock, stack, stopp
 
   let handedOver = 'ok';
   const address = await base.listen({
-    metrics: [...commands.metrics, ...links.metrics],
+    metrics: [...commands.metrics, ...links.metrics, ...metrics],
     readiness: () => ({ ...commands.ready().checks, log: base.eventLog.away() ?? 'ok', handedOver }),
     readModels: () => ({ inbox: readModelState(progress) }),
-    servers: () => ({}),
+    servers: state,
   });
   stack.defer(() => {
     handedOver = 'draining';

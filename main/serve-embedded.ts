@@ -7,6 +7,7 @@ import { realtime } from '../realtime/realtime.ts';
 import { routeHere } from '../realtime/routing.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { openAdminSocket } from './admin-socket.ts';
+import { announceGateway } from './announce-gateway.ts';
 import { findLastBackup } from './last-backup.ts';
 import { lockData } from './lock-data.ts';
 import { openBus } from './open-bus.ts';
@@ -15,6 +16,7 @@ import { openInbox, type FollowingInbox } from './open-inbox.ts';
 import { openSearch } from './open-search.ts';
 import type { Stores } from './open-stores.ts';
 import { lastBackupAt } from './serve-metrics.ts';
+import { serveServers } from './serve-servers.ts';
 import { openServiceBase } from './service-base.ts';
 import { tokenIssuer } from './token-issuer.ts';
 
@@ -60,7 +62,9 @@ export const serveEmbedded = async (
   await server.register(queries.plugin);
 
   const leaseMs = presence.offlineAfterSeconds * 1_000;
-  const { bus, leases, state, metrics } = await openBus(configuration.bus, { ...deps, leaseMs }, stack);
+  const { bus, leases, registry, state, metrics } = await openBus(configuration.bus, { ...deps, leaseMs }, stack);
+  const { region } = configuration;
+  const listed = await serveServers({ ...base, authenticate: commands.signIn, registry, region }, stack);
   const sockets = realtime({
     ...deps,
     progress: views.follower,
@@ -79,7 +83,7 @@ export const serveEmbedded = async (
   stack.defer(() => sockets.close());
   sockets.attach(server.server);
   const address = await base.listen({
-    metrics: [commands, queries, sockets, { metrics: [...metrics, lastBackupAt(lastBackup)] }].flatMap(
+    metrics: [commands, queries, listed, sockets, { metrics: [...metrics, lastBackupAt(lastBackup)] }].flatMap(
       (service) => service.metrics,
     ),
     readiness: () => ({
@@ -90,6 +94,7 @@ export const serveEmbedded = async (
     readModels: queries.checks,
     servers: () => ({ ...state(), ...searchState() }),
   });
+  announceGateway({ ...base, configuration, registry, sockets }, address, stack);
   stack.defer(() => sockets.drain());
   const failed = Promise.race([base.eventLog.failed, base.accounts.failed]);
   return { ...base, ...views, address, failed };

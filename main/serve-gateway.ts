@@ -5,6 +5,7 @@ import { everySecond } from '../realtime/every-second.ts';
 import { realtime } from '../realtime/realtime.ts';
 import type { Routing, RoutingShared } from '../realtime/routing.ts';
 import { readModelState } from '../projections/read-model-states.ts';
+import { announceGateway } from './announce-gateway.ts';
 import { askInbox } from './ask-inbox.ts';
 import type { RealtimeProcess } from './serve-realtime.ts';
 import { requireCommandSides, requireShared } from './service-requirements.ts';
@@ -51,6 +52,7 @@ export const serveGateway = async <Routed extends Routing>(
     readModels: () => ({ inbox: readModelState(progress) }),
     servers: () => ({ log: base.eventLog.away() ?? 'ok', ...opened.state(), ...link.state() }),
   });
+  announceGateway({ ...base, configuration, registry: opened.registry, sockets }, address, stack);
   stack.defer(() => sockets.drain());
   return address;
 };

@@ -5,6 +5,8 @@ import { signInApart } from '../command-side/sign-in-apart.ts';
 import { queryApi } from '../query-api/query-api.ts';
 import { askInbox } from './ask-inbox.ts';
 import { askSearch } from './ask-search.ts';
+import { openShared } from './open-bus.ts';
+import { serveServers } from './serve-servers.ts';
 import { openServiceBase } from './service-base.ts';
 import { requireCommandSides, requireSearch, requireShared } from './service-requirements.ts';
 import type { Serve } from './start-process.ts';
@@ -22,20 +24,26 @@ export const serveQueryApi: Serve = async (configuration, clock, stack, stopping
   const search = await askSearch(searchPlace, base, stack);
   const link = commandLink({ ...base, addresses, internalToken });
   stack.defer(() => link.close());
+  const shared = await openShared(configuration.bus, base, stack);
+  const authenticate = signInApart({ ...base, issuer: tokenIssuer(configuration), register: link.signIn });
   const queries = queryApi({
     ...base,
+    newRateLimit: shared.newRateLimit,
     inbox: inbox.inbox,
     search: search.search,
     progress: { inbox: inbox.progress, search: search.progress },
-    authenticate: signInApart({ ...base, issuer: tokenIssuer(configuration), register: link.signIn }),
+    authenticate,
     resolveUser: (caller, user) => resolveUser(base.accounts.installKey, caller, user),
   });
   await base.server.register(queries.plugin);
+  const { region } = configuration;
+  const { registry } = shared;
+  const listed = await serveServers({ ...base, authenticate, registry, region }, stack);
   const address = await base.listen({
-    metrics: [...queries.metrics, ...link.metrics],
+    metrics: [...queries.metrics, ...listed.metrics, ...link.metrics, ...shared.metrics],
     readiness: () => ({}),
     readModels: queries.checks,
-    servers: () => ({ log: base.eventLog.away() ?? 'ok', ...search.state(), ...link.state() }),
+    servers: () => ({ log: base.eventLog.away() ?? 'ok', ...search.state(), ...link.state(), ...shared.state() }),
   });
   return { address, failed: Promise.race([base.eventLog.failed, base.accounts.failed]) };
 };
