@@ -1,6 +1,8 @@
 import { backUp } from './backup.ts';
 import { chat } from './chat.ts';
 import { printConfiguration } from './config.ts';
+import { copyAccounts } from './copy-accounts.ts';
+import { copyLog } from './copy-log.ts';
 import { erase } from './erase.ts';
 import { migrate } from './migrate.ts';
 import { park } from './park.ts';
@@ -8,6 +10,7 @@ import { rebuild } from './rebuild.ts';
 import { restore } from './restore.ts';
 import { restored } from './restored.ts';
 import { printToken } from './token.ts';
+import { unseal } from './unseal.ts';
 import { UsageError } from './usage-error.ts';
 import { verify } from './verify.ts';
 
@@ -28,6 +31,11 @@ const usage = `usage:
   parley restore DIR --data NEW [--backup NAME]    makes a new data folder from the newest backup in DIR
   parley restored                                  begins a new epoch of a log that its server's own tools brought back
                                                    from an older copy, before a server of ours runs on it again
+  parley copy-accounts --from sqlite:DIR --to URL  seals the accounts of a server that was stopped, and copies keys, and whose
+                                                   were destroyed, to sqlite:DIR or cassandra://…; before its log
+  parley copy-log --from sqlite:DIR --to URL       seals the log of a server that was stopped and copies it to sqlite:DIR
+                                                   or esdb://…, where it goes on; cut short, the same command goes on
+  parley unseal DIR                                gives a copy up that is not finished
   parley migrate                                   makes the tables on the clusters that are set, or brings them up to date
   parley config print                              prints the settings, without secrets
 
@@ -46,6 +54,9 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<nu
   restore,
   restored,
   migrate,
+  'copy-accounts': copyAccounts,
+  'copy-log': copyLog,
+  unseal,
   config: printConfiguration,
 };
 

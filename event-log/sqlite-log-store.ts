@@ -2,6 +2,7 @@ import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, ope
 import { dirname, join, resolve } from 'node:path';
 import { LogUnusable } from './event-log.ts';
 import type { LogStore } from './log-store.ts';
+import { refuseSealed } from './seal.ts';
 import { asError, unusable } from './sqlite-errors.ts';
 import { lockDirectory } from './sqlite-lock.ts';
 import { startReadThread } from './sqlite-read-thread.ts';
@@ -40,6 +41,12 @@ export const openSqliteLogStore = async ({ directory, onDisk }: SqliteLogStoreOp
     throw new LogUnusable(`${directory} cannot be written: ${asError(cause).message}`, { cause });
   }
   const lock = lockDirectory(directory, process.pid);
+  try {
+    refuseSealed(directory, 'log');
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
   const reader = startReadThread(logFile(directory));
   try {
     const writer = await startWriteThread(logFile(directory), onDisk);
