@@ -43,7 +43,8 @@ export const projects = [
     exclude: never,
     globalSetup: './tests/servers/start-servers.ts',
     setupFiles: './tests/servers/skip-when-off.ts',
-    fileParallelism: false,
+    // Most of what they do is waiting, for servers that start and for what these do in their own time.
+    maxWorkers: 2,
     testTimeout: processTimeout,
     hookTimeout: processTimeout,
     sequence: { groupOrder: 2 },
