@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { marksShownTo } from '../domain/visibility.ts';
 import { isConversationEvent, isPresenceEvent, isReceiptsEvent, isUserEvent } from '../domain/fold.ts';
 import type { EventLog, TailBatch } from '../event-log/event-log.ts';
@@ -41,6 +42,8 @@ interface Place {
 
 const channel = 0;
 const mostInRange = 10_000;
+const lookAgainMs = 10;
+const longestWaitMs = 2_000;
 
 /** The membership an event is routed by; undefined: it has to be loaded first. */
 type KnownOf = (
@@ -88,35 +91,41 @@ export class Router {
   }
 
   /**
-   * For a gateway that missed it: what the channel has after `from`, up to `through`. Of memberships as they are now, so
+   * For a gateway that missed it: what the channel has after `from`, up to `through`, or to where this router is if it does not
+   * come there soon. Of memberships as they are now, so
    * nobody gets more than was its own, and who has left since gets what a resume would bring.
    */
   async range(from: number, through: number, signal: AbortSignal): Promise<readonly RoutedBatch[]> {
+    await this.#reached(through, signal);
+    // What this router has not come to itself it would route by who was there before.
+    const end = Math.min(through, this.#at.place);
     let routed = 0;
     const tail = this.#deps.eventLog.tail({ from, streamKinds: routedKinds, signal });
     const batches: RoutedBatch[] = [];
-    for (let place = from; place < through;) {
+    for (let place = from; place < end;) {
       const batch = await tail.pull();
       const base = batch.throughPlace - batch.through.n;
+      const upTo = Math.min(batch.throughPlace, end);
       const deliveries: Delivery[] = [];
       for (const recorded of batch.events) {
         const at = base + recorded.position.n;
+        if (at > upTo) break;
         while (!this.#route(recorded, at, this.#knownNow, deliveries)) await this.#loadFor(recorded, []);
       }
       // Places may leave out numbers, so only what was read says how many events lie between two.
       routed += batch.events.length;
       if (routed > mostInRange) throw new Error(`more than ${mostInRange} events are too many to route again`);
-      batches.push({
-        is: 'batch',
-        channel,
-        from: place,
-        through: batch.throughPlace,
-        position: batch.through,
-        deliveries,
-      });
-      place = batch.throughPlace;
+      const position = { log: batch.log, n: upTo - base };
+      batches.push({ is: 'batch', channel, from: place, through: upTo, position, deliveries });
+      place = upTo;
     }
     return batches;
+  }
+
+  /** Another router may be ahead of this one, for a moment. */
+  async #reached(place: number, signal: AbortSignal): Promise<void> {
+    for (let waited = 0; this.#at.place < place && waited < longestWaitMs; waited += lookAgainMs)
+      await pause(lookAgainMs, undefined, { signal });
   }
 
   async #follow(signal: AbortSignal): Promise<never> {
