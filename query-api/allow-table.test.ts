@@ -39,6 +39,7 @@ const table: Readonly<Record<string, Row>> = {
   'get /v1/search': { call: () => ({ url: `/v1/search?q=${canary}` }), allow: ofUsers, shows: true },
   'get /v1/users': { call: () => ({ url: `/v1/users?ids=${'A'.repeat(22)}` }), allow: ofUsers },
   'get /v1/users/{user}': { call: () => ({ url: '/v1/users/@ada' }), allow: ofUsers },
+  'get /v1/servers': { call: () => ({ url: '/v1/servers' }), allow: ofUsers },
   'get /v1/me/blocks': { call: () => ({ url: '/v1/me/blocks' }), allow: ofUsers },
   'get /v1/conversations/{conversationId}': { call: read(''), allow: ofMembers, shows: true },
   'get /v1/conversations/{conversationId}/messages': { call: read('/messages'), allow: ofMembers, shows: true },

@@ -270,7 +270,7 @@ const missingUpTo = (device: Device, place: number, time: number, { due }: LogFa
     const { message, state, stay } = one;
     const known = device.known.get(message.conversation)?.get(message.seq) ?? -1;
     if (known < state && stay.untilTime > time) {
-      const says = `a device of ${device.user} was told it has ${message.conversation} ${message.seq} and has not`;
+      const says = `a device of ${device.user} was told it has ${message.conversation} ${message.seq} (${state}) and has not (${known})`;
       violations.push({ promise: 'I9', says });
     }
   }

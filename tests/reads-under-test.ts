@@ -12,6 +12,7 @@ import type { ReadModelWriter } from '../projections/read-model.ts';
 import { openSqliteInbox, openSqliteInboxWriter } from '../projections/sqlite-inbox.ts';
 import { openSqliteSearchReader, openSqliteSearchWriter } from '../projections/sqlite-search.ts';
 import { queryApi } from '../query-api/query-api.ts';
+import { servers } from '../query-api/servers.ts';
 import { deviceId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
 import { CommandsUnderTest, issuer, manySends } from './commands-under-test.ts';
@@ -100,6 +101,8 @@ export class ReadsUnderTest implements AsyncDisposable {
       resolveUser: (caller, user) => resolveUser(accounts.installKey, caller, user),
     });
     await server.register(queries.plugin);
+    const seen = () => ({ gateways: [], isStale: false });
+    await server.register(servers({ ...deps, authenticate: side.signIn, seen, region: undefined }).plugin);
     return new ReadsUnderTest(commands, side, server, inbox, inboxFollower, opening.move());
   }
 
