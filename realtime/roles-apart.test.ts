@@ -2,7 +2,7 @@ import { fastify } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { seeded, seedFor } from '../tests/seed.ts';
-import { serveSockets, type SocketsUnderTest } from '../tests/sockets-under-test.ts';
+import { asPort, serveSockets, type SocketsUnderTest } from '../tests/sockets-under-test.ts';
 import { newId, WireClient } from '../tests/wire-client.ts';
 import { askRouters } from './ask-routers.ts';
 import type { BusMessage } from './bus.ts';
@@ -67,7 +67,8 @@ const serveApart = async (isLost: (message: BusMessage) => boolean): Promise<Apa
   return { ...sockets, router, second: () => second(), setMute: (mute) => (isMute = mute) };
 };
 
-const live = async (port: number, user: string): Promise<WireClient> => stack.use(await WireClient.live(port, user));
+const live = async (port: number, user: string, device = 'phone', cursor: string | null = null): Promise<WireClient> =>
+  stack.use(await WireClient.live(port, user, device, cursor));
 
 const talk = async (port: number): Promise<{ ann: WireClient; ben: WireClient; conversationId: string }> => {
   const [ann, ben] = [await live(port, 'ann'), await live(port, 'ben')];
@@ -151,6 +152,25 @@ test('I6 I9: whoever comes back after the members of a conversation changed gets
   const removed = stack.use(await WireClient.live(port, 'cyd', 'phone', cursor));
   expect(seqsOf(removed)).toEqual([]);
   expect(removed.of('member-removed')).toHaveLength(1);
+});
+
+test('a device that has more than this process has heard of the log is waited for, and not told to begin anew', async () => {
+  let unheard = 0;
+  const { port } = await serveSockets(stack, {
+    log: (log) => ({
+      ...asPort(log),
+      soleWriter: false,
+      locateCursor: (cursor) => (unheard-- > 0 ? { where: 'future' } : log.locateCursor(cursor)),
+    }),
+  });
+  const { ann, conversationId } = await talk(port);
+  await say(ann, conversationId, 1);
+  const first = await live(port, 'ben', 'tablet');
+  expect(seqsOf(first)).toEqual([1]);
+  unheard = 3;
+  const again = await live(port, 'ben', 'tablet', first.of('synced').at(-1)?.cursor ?? null);
+  expect(again.of('reset')).toEqual([]);
+  expect(seqsOf(again)).toEqual([]);
 });
 
 test('who does not hold the internal token finds nothing at the address of ranges, and no nonsense is answered', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { EventLog } from '../event-log/event-log.ts';
 import type { ClientFrameOf, ServerFrameOf } from '../schemas/frames.ts';
 import type { UserId } from '../schemas/ids.ts';
@@ -20,14 +21,25 @@ export const startOf = async (
   log: EventLog,
 ): Promise<Start> => {
   if (frame.type === 'resume') return frame.cursor === null ? registrationOf(user, log) : placeOf(frame.cursor, log);
-  const has = frame.after === null ? { place: 0 } : placeOf(frame.after, log);
+  const has = frame.after === null ? { place: 0 } : await placeOf(frame.after, log);
   return 'reset' in has ? has : { ...(await registrationOf(user, log)), chatsAfter: has.place };
 };
 
-const placeOf = (cursor: string, log: EventLog): { readonly place: number } | { readonly reset: Reset } => {
+/** So long a log is waited for that others write too: this process may hear later than they of what a device has. */
+const longestWaitMs = 5_000;
+const lookAgainMs = 20;
+
+const placeOf = async (
+  cursor: string,
+  log: EventLog,
+): Promise<{ readonly place: number } | { readonly reset: Reset }> => {
   const decoded = decodeCursor(cursor);
   if (decoded === undefined) return { reset: 'malformed_cursor' };
-  const located = log.locateCursor(decoded);
+  let located = log.locateCursor(decoded);
+  for (let waited = 0; located.where === 'future' && !log.soleWriter && waited < longestWaitMs; waited += lookAgainMs) {
+    await pause(lookAgainMs);
+    located = log.locateCursor(decoded);
+  }
   switch (located.where) {
     case 'known':
       return { place: located.place };
