@@ -28,7 +28,9 @@ export const serveDistributed = async (
   const { configuration } = loadConfiguration(environment);
   const { data, tokens, internalToken } = configuration;
   const ports = new Map<Role, readonly number[]>();
-  for (const role of roles) ports.set(role, await Promise.all(Array.from({ length: counts[role] }, () => freePort())));
+  const given = new Set<number>();
+  for (const role of roles)
+    ports.set(role, await Promise.all(Array.from({ length: counts[role] }, () => freePort(given))));
   const addressesOf = (role: Role): string => (ports.get(role) ?? []).map((port) => `http://${host}:${port}`).join(',');
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const isSigned = tokens.secret !== undefined || tokens.jwks !== undefined;

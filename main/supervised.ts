@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -32,14 +33,28 @@ const longestPauseMs = 5_000;
 /** As long as a drain may take. */
 const killMs = 28_000;
 
-/** A port of this machine that nobody has now. */
-export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+/** Below those that systems give to connections: one of these could take it while a service is started again. */
+const ports = { lowest: 20_000, count: 12_000 } as const;
+
+/** A port of this machine that nobody has now and that was not given before. */
+export const freePort = async (given: Set<number>): Promise<number> => {
+  for (;;) {
+    const wanted = ports.lowest + randomInt(ports.count);
+    if (given.has(wanted)) continue;
+    given.add(wanted);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve, reject) => {
+      server.once('listening', () => resolve(true));
+      server.once('error', (error: NodeJS.ErrnoException) =>
+        error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+      );
+      server.listen(wanted, '127.0.0.1');
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return wanted;
+  }
 };
 
 /** Keeps a process of ours running: whenever it ends it is started again, at the same port. */
