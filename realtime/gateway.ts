@@ -118,9 +118,11 @@ export class Gateway implements Feed {
 
   #deliver({ deliveries, through, position }: RoutedBatch): void {
     const base = through - position.n;
+    const before = this.#place;
     for (const delivery of deliveries) {
       const { place } = delivery;
-      if (place <= this.#place) continue;
+      // One event may be several, each for other people.
+      if (place <= before) continue;
       this.#give(delivery);
       if (delivery.is !== 'presence') this.#lastOwed = place;
       this.#moveTo(place, { log: position.log, n: place - base });
