@@ -3,8 +3,9 @@ import type { TestProjectInlineConfiguration } from 'vitest/config';
 
 const never = ['**/node_modules/**', '**/.git/**', 'data/**', 'coverage/**', '.cache/**', 'dist/**'];
 // Generous, for a slow machine: what a test waits for is an event, and a timeout is only there to end a hang.
-const timeout = 30_000;
-const processTimeout = 300_000;
+const timeout = 180_000;
+const processTimeout = 600_000;
+const pollTimeout = 60_000;
 /** Unless told, Vitest leaves one core of two unused. */
 const maxWorkers = '100%';
 
@@ -54,6 +55,6 @@ export const projects = [
 export default defineConfig({
   test: {
     reporters: ['default', './tests/closing-line-reporter.ts'],
-    projects: projects.map((test) => ({ test: { ...test, expect: { poll: { timeout } } } })),
+    projects: projects.map((test) => ({ test: { ...test, expect: { poll: { timeout: pollTimeout } } } })),
   },
 });

@@ -117,7 +117,7 @@ const open = async (named: () => readonly string[]) => {
   return { client, urls };
 };
 
-const live = (client: Client) => expect.poll(() => client.status.status, { timeout: 10_000 }).toBe('live');
+const live = (client: Client) => expect.poll(() => client.status.status, { timeout: 60_000 }).toBe('live');
 const socketOf = ({ port }: { readonly port: number }): string => `ws://127.0.0.1:${port}/v1/socket`;
 
 test('F64: a client moves to the next server when its own dies, and what it sends meanwhile arrives', async () => {

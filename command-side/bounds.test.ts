@@ -48,7 +48,7 @@ test('a conversation’s queue is bounded: beyond it `busy` with a retry time, a
   expect(await commands.texts(busy)).toHaveLength(1_001);
   for (const command of sends) accepted(await commands.handler.submit(ada, command));
   expect((await commands.texts(busy)).toSorted()).toEqual(sends.map((_, i) => `text ${i}`).toSorted());
-}, 30_000);
+});
 
 test('S15: a look-up that only its turn in the queue asks for costs its user as much as one before it', async () => {
   const limits = { ...defaultLimits, sendBurst: 1_010, sendsPerSecond: 1 };
@@ -76,7 +76,7 @@ test('S15: a look-up that only its turn in the queue asks for costs its user as 
   expect(new Set(await before)).toEqual(new Set(['accepted']));
   expect(await late).toMatchObject({ rejection: { code: 'rate_limited', limiter: 'user', retryAfterMs: 1_000 } });
   expect(await commands.texts(group)).toHaveLength(2_851);
-}, 30_000);
+});
 
 test('a conversation that cannot be started costs no key and no look-up of its members', async () => {
   let reads = 0;

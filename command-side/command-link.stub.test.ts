@@ -152,4 +152,4 @@ test('D7, F57: two command sides on one conversation, by links that are cut: one
   );
   for (const [index, answer] of again.entries())
     expect(await answer).toMatchObject({ ok: true, repeated: true, done: { seq: seqs[index] } });
-}, 120_000);
+});

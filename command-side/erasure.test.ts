@@ -86,4 +86,4 @@ test('D8: a process that ends between the event and the key, twenty times, destr
     expect(accepted(await commands.handler.submit(ada, said))).toMatchObject({ seq: first.seq, chain: first.chain });
     expect(codeOf(await commands.handler.submit(ada, commands.send(chat, 'more')))).toBe('unauthenticated');
   }
-}, 120_000);
+});

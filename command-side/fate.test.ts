@@ -230,4 +230,4 @@ test('D7: many command sides on one log: seqs without a hole, no message twice, 
     const same = outcomes.filter((_, index) => index % sends.length === i);
     expect(new Set(same.map(({ seq, chain, time }) => `${seq} ${chain} ${time}`)).size).toBe(1);
   }
-}, 30_000);
+});

@@ -208,4 +208,4 @@ test('M9: whatever is sent, resent and forgotten, the group is what a simple ref
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), run), {
     numRuns: process.env['SOAK'] === '1' ? 10_000 : 60,
   });
-}, 120_000);
+});

@@ -79,7 +79,7 @@ test('S15: four processes give one user four bursts at most and the rate of one,
     for (const limit of limits) given += takeAll(limit, 'ada');
     return ++tries;
   };
-  await expect.poll(hammer, { interval: 10, timeout: 30_000 }).toBeGreaterThan(300);
+  await expect.poll(hammer, { interval: 10, timeout: 60_000 }).toBeGreaterThan(300);
   expect(processes.flatMap(({ failures }) => failures)).toEqual([]);
   const seconds = (performance.now() - startedAt) / 1_000;
   // An answer of Redis that takes longer is a failure.
@@ -89,7 +89,7 @@ test('S15: four processes give one user four bursts at most and the rate of one,
   const [key, ...others] = await shared.commands.keys(`{${namespace}}*`);
   expect(others).toEqual([]);
   expect(await shared.commands.pttl(key ?? '')).toBeGreaterThan(0);
-  await expect.poll(() => shared.commands.keys(`{${namespace}}*`), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => shared.commands.keys(`{${namespace}}*`), { timeout: 60_000 }).toEqual([]);
 });
 
 test('S15: what was taken at one process is missing at the others; limits of other names and people are their own', async () => {
@@ -102,10 +102,10 @@ test('S15: what was taken at one process is missing at the others; limits of oth
     const counted = await shared.commands.keys(`{${namespace}}:sends:*`);
     return counted.length;
   };
-  await expect.poll(isKnownThere, { timeout: 10_000 }).toBe(1_200);
+  await expect.poll(isKnownThere, { timeout: 60_000 }).toBe(1_200);
   for (const user of people) expect(there.take(user, 1)).toBeUndefined();
   // The last one to be settled.
-  await expect.poll(() => there.take('user 1199', 1), { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => there.take('user 1199', 1), { timeout: 60_000 }).toBeGreaterThan(0);
   expect(takeAll(there, 'user 7')).toBe(9);
   expect(takeAll(there, 'somebody else')).toBe(60);
   expect(takeAll(other.limits('marks', 60, 0.001), 'user 7')).toBe(60);
@@ -120,13 +120,13 @@ test('D12: without Redis each process keeps the limit by itself, at once; with i
   const [here, there] = [one.limits('sends', 60, 0.001), other.limits('sends', 60, 0.001)];
   one.redis.commands.disconnect();
   expect(takeAll(here, 'ada')).toBe(60);
-  await expect.poll(() => one.failures.length, { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => one.failures.length, { timeout: 60_000 }).toBe(1);
   expect(takeAll(there, 'ada')).toBe(60);
   await one.redis.commands.connect();
   expect(here.take('bob', 59)).toBeUndefined();
-  await expect.poll(() => other.redis.commands.exists(`{${namespace}}:sends:bob`), { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => other.redis.commands.exists(`{${namespace}}:sends:bob`), { timeout: 60_000 }).toBe(1);
   there.take('bob', 1);
-  await expect.poll(() => there.take('bob', 1), { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => there.take('bob', 1), { timeout: 60_000 }).toBeGreaterThan(0);
 
   await other.redis.commands.flushall();
   expect(here.take('bob', 1)).toBeUndefined();

@@ -120,7 +120,7 @@ test('M1: after the id window passed, a send, an edit, a delete and a rename sti
     commands.handler.submit(ada, commands.send(conversation, 'after it')),
   ]);
   expect(answers.map((answer) => accepted(answer).seq)).toEqual([count + 3, count + 4]);
-}, 60_000);
+});
 
 test('I2: the same id with another body, sender or kind of command is refused', async () => {
   await using commands = await CommandsUnderTest.open();

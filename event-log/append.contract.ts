@@ -97,7 +97,7 @@ export const appendContract = (name: string, its: LogUnderTest): void => {
 
     test(
       'D7: of 64 writers on one stream one wins each revision, and a won append may be repeated',
-      { timeout: 60_000 },
+      { timeout: 300_000 },
       async () => {
         const chat = newChat(its.keys);
         const won: { readonly event: NewEvent; readonly at: number; readonly answer: AppendOutcome }[] = [];

@@ -175,7 +175,7 @@ export const copyLogContract = (name: string, newPlace: () => Promise<CopyPlace>
       expect(again).toEqual(first);
     });
 
-    test('ended after any number of appends, it goes on and comes to the same', { timeout: 120_000 }, async () => {
+    test('ended after any number of appends, it goes on and comes to the same', async () => {
       const source = await begin(2);
       const all = await events(source);
       await source.close();

@@ -5,7 +5,7 @@ import type { LogUnderTest } from './log-under-test.fixture.ts';
 
 export const tailContract = (name: string, its: LogUnderTest): void => {
   describe(`${name}: tail`, () => {
-    test('has no gap and no double from catching up to live, under load', { timeout: 60_000 }, async () => {
+    test('has no gap and no double from catching up to live, under load', async () => {
       await its.reopen({ events: 64, bytes: 1_048_576 });
       const chats = Array.from({ length: 8 }, () => newChat(its.keys));
       const each = 250;

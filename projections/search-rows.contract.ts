@@ -39,7 +39,7 @@ export const searchRowsContract = (name: string, prepare: () => Promise<SearchUn
 
     test(
       'X2, I7, I8: batches of any size, repeated from anywhere, cut by restarts, give the rows of one batch',
-      { timeout: 180_000 },
+      { timeout: 300_000 },
       async () => {
         const { history: long } = randomHistory(42, 500);
         await applyAll(index, long);

@@ -63,7 +63,7 @@ test('D12: FLUSHALL is healed by the next heartbeat; a Redis that is away leaves
   onTestFinished(() => heartbeat.end());
   const view = registryView({ registry: reader.registry, everySecond, warn });
   onTestFinished(() => view.close());
-  const poll = { timeout: 10_000 };
+  const poll = { timeout: 60_000 };
   await expect.poll(() => view.seen().gateways.length, poll).toBe(1);
 
   await reader.redis.commands.flushall();

@@ -12,7 +12,7 @@ import { ServerProcess, temporaryFolder } from './server-process.ts';
 import { tokenSecret } from './tokens.ts';
 import { WireClient } from './wire-client.ts';
 
-const timeout = 120_000;
+const timeout = 300_000;
 const stack = new AsyncDisposableStack();
 let folder: string;
 beforeAll(async () => {
