@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import type { TestProjectInlineConfiguration } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const never = ['**/node_modules/**', '**/.git/**', 'data/**', 'coverage/**', '.cache/**', 'dist/**'];
 // Generous, for a slow machine: what a test waits for is an event, and a timeout is only there to end a hang.
@@ -8,6 +9,17 @@ const processTimeout = 600_000;
 const pollTimeout = 60_000;
 /** Unless told, Vitest leaves one core of two unused. */
 const maxWorkers = '100%';
+
+/** Minutes each: begun last, one of them would run on while the other core has nothing left to do. */
+const long = ['faults/distributed', 'faults/elasticsearch', 'faults/sigkill', 'faults/disk', 'faults/eventstoredb'];
+const isLong = ({ moduleId }: TestSpecification): boolean => long.some((name) => moduleId.includes(`tests/${name}.`));
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 /** Every test file belongs to exactly one project; tests/house-rules.test.ts checks it. */
 export const projects = [
@@ -54,6 +66,7 @@ export const projects = [
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     reporters: ['default', './tests/closing-line-reporter.ts'],
     projects: projects.map((test) => ({ test: { ...test, expect: { poll: { timeout: pollTimeout } } } })),
   },
