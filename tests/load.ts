@@ -25,26 +25,21 @@ const phrases = [
 
 const mostRemembered = 200;
 
-/** What people say: messages alone, or also edits and deletions of their own. */
-export type Saying = 'messages' | 'messages and changes';
-
 /**
- * People talking: every speaker keeps `underWay` commands under way until `stop`. Mostly messages, and now and then a
- * command sent again long after it was answered.
+ * People talking: every speaker keeps `underWay` commands under way until `stop`. Mostly messages; also edits and
+ * deletions of its own, and now and then a command sent again long after it was answered.
  */
 export class Load {
   answered = 0;
   private readonly random: Random;
   private readonly underWay: number;
-  private readonly saying: Saying;
   private readonly loops: Promise<void>[] = [];
   private readonly watchers = new Set<() => void>();
   private stopped = false;
 
-  constructor(random: Random, underWay: number, saying: Saying = 'messages and changes') {
+  constructor(random: Random, underWay: number) {
     this.random = random;
     this.underWay = underWay;
-    this.saying = saying;
   }
 
   /** Lets a speaker talk in `conversations`. */
@@ -116,8 +111,7 @@ export class Load {
     const earlier = said.length > 0 ? this.random.oneOf(said) : undefined;
     if (earlier !== undefined && dice < 0.05) return { id: earlier.id, draft: earlier.draft };
     const id = speaker.newId();
-    const changes = this.saying === 'messages and changes' && dice < 0.15;
-    if (earlier?.seq !== undefined && earlier.draft.type === 'send' && changes) {
+    if (earlier?.seq !== undefined && earlier.draft.type === 'send' && dice < 0.15) {
       const { conversationId } = earlier.draft;
       const { seq } = earlier;
       if (dice < 0.08) return { id, draft: { type: 'delete', conversationId, seq } };

@@ -32,6 +32,8 @@ export interface LoggedMessage {
   readonly replyTo: number | null;
   /** As `bodyKey` has them: what was sent, then every edit. */
   readonly contents: string[];
+  /** When it was sent, then when it was changed, in milliseconds. */
+  readonly times: number[];
   deleted: boolean;
 }
 
@@ -141,12 +143,13 @@ const add = (
       link,
       replyTo,
       contents: [bodyKey(event.content)],
+      times: [time],
       deleted: false,
     };
     facts.messages.push(message);
   } else {
     if (event.seq !== facts.messages.length) say('I3', `revision ${revision} names the seq ${event.seq}`);
-    facts.changes.set(revision + 1 - event.seq, { event, revision, edit: stateAfter(facts, event) });
+    facts.changes.set(revision + 1 - event.seq, { event, revision, edit: stateAfter(facts, event, time) });
   }
   moveMembers(facts, event, revision, time);
 
@@ -156,15 +159,19 @@ const add = (
   return violations;
 };
 
-const stateAfter = (facts: ConversationFacts, event: ConversationEvent): number => {
+const stateAfter = (facts: ConversationFacts, event: ConversationEvent, time: number): number => {
   if (event.type === 'message-edited') {
-    const contents = facts.messages[event.target - 1]?.contents;
-    contents?.push(bodyKey(event.content));
-    return (contents?.length ?? 0) - 1;
+    const message = facts.messages[event.target - 1];
+    message?.contents.push(bodyKey(event.content));
+    message?.times.push(time);
+    return (message?.contents.length ?? 0) - 1;
   }
   if (event.type !== 'message-deleted') return -1;
   const message = facts.messages[event.target - 1];
-  if (message !== undefined) message.deleted = true;
+  if (message !== undefined) {
+    message.deleted = true;
+    message.times.push(time);
+  }
   return Infinity;
 };
 

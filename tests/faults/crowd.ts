@@ -1,4 +1,4 @@
-import { Load, type Saying } from '../load.ts';
+import { Load } from '../load.ts';
 import type { Scene } from '../scene.ts';
 import type { Random } from '../seed.ts';
 
@@ -9,7 +9,6 @@ export interface CrowdSize {
   readonly underWay: number;
   /** People who also write over REST. */
   readonly rest: number;
-  readonly saying?: Saying;
 }
 
 export const smallCrowd: CrowdSize = { pairs: 4, underWay: 2, rest: 2 };
@@ -20,11 +19,7 @@ const inTheGroup = 12;
  * People in pairs, the first of them in a group too, with a guest who comes and goes; some write over REST as well. Returns the
  * load, talking.
  */
-export const crowd = async (
-  scene: Scene,
-  random: Random,
-  { pairs, underWay, rest, saying }: CrowdSize,
-): Promise<Load> => {
+export const crowd = async (scene: Scene, random: Random, { pairs, underWay, rest }: CrowdSize): Promise<Load> => {
   const names = Array.from({ length: pairs * 2 }, (_, index) => `person ${index}`);
   const people = await Promise.all(names.map((name) => scene.client(name)));
   await scene.client('guest');
@@ -43,7 +38,7 @@ export const crowd = async (
     own[pair * 2 + 1]?.push(talk.id);
   }
 
-  const load = new Load(random, underWay, saying);
+  const load = new Load(random, underWay);
   people.forEach((person, index) => load.add(person, own[index] ?? []));
   people.slice(0, rest).forEach((person, index) => load.add(scene.rest(names[index] ?? '', person), own[index] ?? []));
   load.addTurnstile(admin, group.id, 'guest');
