@@ -1,10 +1,9 @@
 import { commandSide } from '../command-side/command-side.ts';
-import { followErasures } from '../command-side/follow-erasures.ts';
 import { serveCommandLinks } from '../command-side/serve-command-links.ts';
 import { readModelState } from '../projections/read-model-states.ts';
 import { askInbox } from './ask-inbox.ts';
 import { openShared } from './open-bus.ts';
-import { openServiceBase } from './service-base.ts';
+import { forgetErased, openServiceBase } from './service-base.ts';
 import { requireShared } from './service-requirements.ts';
 import type { Serve } from './start-process.ts';
 import { tokenIssuer } from './token-issuer.ts';
@@ -13,8 +12,7 @@ import { tokenIssuer } from './token-issuer.ts';
 export const serveCommandSide: Serve = async (configuration, clock, stack, stopping) => {
   const { inboxOn, internalToken } = requireShared(configuration);
   const base = await openServiceBase(configuration, clock, stack, stopping);
-  const erasures = followErasures({ ...base, destroyed: () => undefined });
-  stack.defer(() => erasures.close());
+  forgetErased(base, stack);
   const { inbox, progress } = await askInbox(inboxOn, base, stack);
   const { newRateLimit, state, metrics } = await openShared(configuration.bus, base, stack);
   const commands = commandSide({ ...base, inbox, newRateLimit, issuer: tokenIssuer(configuration) });
@@ -27,7 +25,7 @@ export const serveCommandSide: Serve = async (configuration, clock, stack, stopp
   let handedOver = 'ok';
   const address = await base.listen({
     metrics: [...commands.metrics, ...links.metrics, ...metrics],
-    readiness: () => ({ ...commands.ready().checks, log: base.eventLog.away() ?? 'ok', handedOver }),
+    readiness: () => ({ ...commands.ready().checks, log: base.logState(), handedOver }),
     readModels: () => ({ inbox: readModelState(progress) }),
     servers: state,
   });
@@ -35,5 +33,5 @@ export const serveCommandSide: Serve = async (configuration, clock, stack, stopp
     handedOver = 'draining';
     return links.drain();
   });
-  return { address, failed: Promise.race([base.eventLog.failed, base.accounts.failed]) };
+  return { address, failed: base.failed };
 };

@@ -88,7 +88,7 @@ export const serveEmbedded = async (
     ),
     readiness: () => ({
       ...commands.ready().checks,
-      log: base.eventLog.away() ?? 'ok',
+      log: base.logState(),
       sockets: sockets.notReady() ?? 'ok',
     }),
     readModels: queries.checks,
@@ -96,6 +96,5 @@ export const serveEmbedded = async (
   });
   announceGateway({ ...base, configuration, registry, sockets }, address, stack);
   stack.defer(() => sockets.drain());
-  const failed = Promise.race([base.eventLog.failed, base.accounts.failed]);
-  return { ...base, ...views, address, failed };
+  return { ...base, ...views, address };
 };

@@ -8,8 +8,12 @@ import { readModelState } from '../projections/read-model-states.ts';
 import { announceGateway } from './announce-gateway.ts';
 import { askInbox } from './ask-inbox.ts';
 import type { RealtimeProcess } from './serve-realtime.ts';
-import { requireCommandSides, requireShared } from './service-requirements.ts';
 import { tokenIssuer } from './token-issuer.ts';
+
+export interface GatewayProcess extends RealtimeProcess {
+  /** Their addresses. */
+  readonly commandSides: readonly string[];
+}
 
 export interface GatewayRouting<Routed extends Routing> {
   readonly routing: (shared: RoutingShared) => Routed;
@@ -19,13 +23,13 @@ export interface GatewayRouting<Routed extends Routing> {
 
 /** Holds sockets, and gives them what its routing brings. */
 export const serveGateway = async <Routed extends Routing>(
-  { configuration, base, opened, internalToken }: RealtimeProcess,
+  { configuration, shared, base, opened, commandSides }: GatewayProcess,
   { routing, plugins }: GatewayRouting<Routed>,
   stack: AsyncDisposableStack,
 ): Promise<string> => {
   const { allowedOrigins, presence, admission, trustedProxies } = configuration;
-  const { inbox, progress } = await askInbox(requireShared(configuration).inboxOn, base, stack);
-  const link = commandLink({ ...base, addresses: requireCommandSides(configuration), internalToken });
+  const { inbox, progress } = await askInbox(shared.inboxOn, base, stack);
+  const link = commandLink({ ...base, ...shared, addresses: commandSides });
   stack.defer(() => link.close());
   const sockets = realtime({
     ...base,
@@ -50,7 +54,7 @@ export const serveGateway = async <Routed extends Routing>(
     metrics: [...sockets.metrics, ...link.metrics, ...opened.metrics],
     readiness: () => ({ sockets: sockets.notReady() ?? 'ok' }),
     readModels: () => ({ inbox: readModelState(progress) }),
-    servers: () => ({ log: base.eventLog.away() ?? 'ok', ...opened.state(), ...link.state() }),
+    servers: () => ({ log: base.logState(), ...opened.state(), ...link.state() }),
   });
   announceGateway({ ...base, configuration, registry: opened.registry, sockets }, address, stack);
   stack.defer(() => sockets.drain());

@@ -26,7 +26,7 @@ export const serveProjections: Serve = async (configuration, clock, stack, stopp
     metrics: readModelMetrics(progress),
     readiness: () => ({}),
     readModels: () => readModelStates(progress),
-    servers: () => ({ log: base.eventLog.away() ?? 'ok', ...search.searchState() }),
+    servers: () => ({ log: base.logState(), ...search.searchState() }),
   });
-  return { address, failed: Promise.race([base.eventLog.failed, base.accounts.failed]) };
+  return { address, failed: base.failed };
 };

@@ -1,5 +1,4 @@
 import { commandLink } from '../command-side/command-link.ts';
-import { followErasures } from '../command-side/follow-erasures.ts';
 import { resolveUser } from '../command-side/resolve-command.ts';
 import { signInApart } from '../command-side/sign-in-apart.ts';
 import { queryApi } from '../query-api/query-api.ts';
@@ -7,7 +6,7 @@ import { askInbox } from './ask-inbox.ts';
 import { askSearch } from './ask-search.ts';
 import { openShared } from './open-bus.ts';
 import { serveServers } from './serve-servers.ts';
-import { openServiceBase } from './service-base.ts';
+import { forgetErased, openServiceBase } from './service-base.ts';
 import { requireCommandSides, requireSearch, requireShared } from './service-requirements.ts';
 import type { Serve } from './start-process.ts';
 import { tokenIssuer } from './token-issuer.ts';
@@ -18,8 +17,7 @@ export const serveQueryApi: Serve = async (configuration, clock, stack, stopping
   const searchPlace = requireSearch(configuration);
   const addresses = requireCommandSides(configuration);
   const base = await openServiceBase(configuration, clock, stack, stopping);
-  const erasures = followErasures({ ...base, destroyed: () => undefined });
-  stack.defer(() => erasures.close());
+  forgetErased(base, stack);
   const inbox = await askInbox(inboxOn, base, stack);
   const search = await askSearch(searchPlace, base, stack);
   const link = commandLink({ ...base, addresses, internalToken });
@@ -43,7 +41,7 @@ export const serveQueryApi: Serve = async (configuration, clock, stack, stopping
     metrics: [...queries.metrics, ...listed.metrics, ...link.metrics, ...shared.metrics],
     readiness: () => ({}),
     readModels: queries.checks,
-    servers: () => ({ log: base.eventLog.away() ?? 'ok', ...search.state(), ...link.state(), ...shared.state() }),
+    servers: () => ({ log: base.logState(), ...search.state(), ...link.state(), ...shared.state() }),
   });
-  return { address, failed: Promise.race([base.eventLog.failed, base.accounts.failed]) };
+  return { address, failed: base.failed };
 };

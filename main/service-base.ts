@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock, RandomBytes } from '../command-side/clock.ts';
+import { followErasures } from '../command-side/follow-erasures.ts';
 import { randomPool } from '../command-side/random-pool.ts';
 import type { Warn } from '../command-side/warn.ts';
 import type { Configuration } from '../schemas/configuration.ts';
@@ -21,6 +22,10 @@ export interface ServiceBase extends Stores {
   readonly limits: Limits;
   readonly report: Warn;
   readonly warn: Warn;
+  /** Resolves when the process cannot go on. */
+  readonly failed: Promise<Error>;
+  /** `ok`, or why the log cannot be reached. */
+  logState(): string;
   /** Serves health and metrics beside what was registered, and listens: from then on `stack` is unwound from there. */
   listen(shown: Shown): Promise<string>;
 }
@@ -66,6 +71,8 @@ export const openServiceBase = async (
     limits,
     report,
     warn,
+    failed: Promise.race([stores.eventLog.failed, stores.accounts.failed]),
+    logState: () => stores.eventLog.away() ?? 'ok',
     async listen({ metrics, readiness, readModels, servers }) {
       serveMetrics(server, [...stores.metrics, ...metrics, buildInfo], internalToken);
       serveHealth(server, readiness, { readModels, servers: () => ({ ...servers(), ...cassandra.state() }) });
@@ -73,4 +80,10 @@ export const openServiceBase = async (
       return server.listen({ host, port: await starting.close() });
     },
   };
+};
+
+/** Has the process use no key any more of who was erased, whichever process destroys it, until `stack` is unwound. */
+export const forgetErased = (base: ServiceBase, stack: AsyncDisposableStack): void => {
+  const erasures = followErasures({ ...base, destroyed: () => undefined });
+  stack.defer(() => erasures.close());
 };
