@@ -14,7 +14,7 @@ import type { NewRateLimit } from './rate-limit.ts';
 import { registerUser } from './register-user.ts';
 import { restWrites } from './rest-writes.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
-import { tokenVerifier, type Issuer } from './tokens.ts';
+import { signedInAs, tokenVerifier, type Issuer } from './tokens.ts';
 import type { Warn } from './warn.ts';
 
 export interface CommandSideDeps {
@@ -63,11 +63,8 @@ export const commandSide = (deps: CommandSideDeps): CommandSide => {
   const signIn = async (token: string): Promise<SignedIn> => {
     const verified = await verify(token);
     if (!verified.ok) return verified;
-    const { userId, deviceId, issuer: name, expiresAt } = verified.identity;
     const rejection = await register(verified.identity);
-    return rejection === undefined
-      ? { ok: true, caller: { userId, deviceId, issuer: name }, expiresAt }
-      : { ok: false, rejection };
+    return rejection === undefined ? signedInAs(verified.identity) : { ok: false, rejection };
   };
 
   return {

@@ -4,7 +4,7 @@ import { unavailable } from './answers.ts';
 import type { Clock } from './clock.ts';
 import type { SignedIn } from './command-side.ts';
 import { knownUsers } from './known-users.ts';
-import { tokenVerifier, type Issuer } from './tokens.ts';
+import { signedInAs, tokenVerifier, type Issuer } from './tokens.ts';
 
 export interface SignInApartDeps {
   readonly issuer: Issuer;
@@ -15,7 +15,10 @@ export interface SignInApartDeps {
   readonly register: (token: string) => Promise<SignedIn>;
 }
 
-/** Signs in where commands are carried out elsewhere: whoever is registered is known without asking there. Never throws for what a token holds. */
+/**
+ * Signs in where commands are carried out elsewhere: whoever is registered is known without asking there. Never throws for
+ * what a token holds.
+ */
 export const signInApart = (deps: SignInApartDeps): ((token: string) => Promise<SignedIn>) => {
   const { issuer, accounts, clock, register } = deps;
   const users = knownUsers(deps);
@@ -24,9 +27,9 @@ export const signInApart = (deps: SignInApartDeps): ((token: string) => Promise<
   return async (token) => {
     const verified = await verify(token);
     if (!verified.ok) return verified;
-    const { userId, deviceId, issuer: name, expiresAt } = verified.identity;
+    const { userId } = verified.identity;
     try {
-      if (await users.isRegistered(userId)) return { ok: true, caller: { userId, deviceId, issuer: name }, expiresAt };
+      if (await users.isRegistered(userId)) return signedInAs(verified.identity);
     } catch (error) {
       if (error instanceof LogAway || error instanceof AccountsAway)
         return { ok: false, rejection: unavailable(error.message) };

@@ -16,6 +16,7 @@ import { deviceId, type DeviceId, type UserId } from '../schemas/ids.ts';
 import { userKind } from '../schemas/user-events.ts';
 import { unavailable } from './answers.ts';
 import type { Clock } from './clock.ts';
+import type { SignedIn } from './command-side.ts';
 import { deriveUserId } from './derive-ids.ts';
 
 /** Who vouches for the users: the secret it signs with, or its public keys. */
@@ -38,6 +39,13 @@ export interface Identity {
 
 export type Verified =
   { readonly ok: true; readonly identity: Identity } | { readonly ok: false; readonly rejection: Rejection };
+
+/** Of a user who is registered. */
+export const signedInAs = ({ userId, deviceId, issuer, expiresAt }: Identity): SignedIn => ({
+  ok: true,
+  caller: { userId, deviceId, issuer },
+  expiresAt,
+});
 
 export type VerifyToken = (token: string) => Promise<Verified>;
 

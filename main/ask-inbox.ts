@@ -1,20 +1,9 @@
-import type { Clock, RandomBytes } from '../command-side/clock.ts';
-import type { Warn } from '../command-side/warn.ts';
-import type { EventLog } from '../event-log/event-log.ts';
 import type { Inbox } from '../projections/inbox.ts';
 import type { Progress } from '../projections/progress.ts';
 import type { ClusterUrl } from '../schemas/cluster-url.ts';
 import { inboxVersion, liveInbox } from './live-inbox.ts';
-import type { CassandraClusters } from './open-cassandra.ts';
+import type { InboxDeps } from './open-inbox.ts';
 import { watchVersions } from './watch-versions.ts';
-
-export interface AskInboxDeps {
-  readonly eventLog: EventLog;
-  readonly clock: Clock;
-  readonly randomBytes: RandomBytes;
-  readonly warn: Warn;
-  readonly cassandra: CassandraClusters;
-}
 
 export interface AskedInbox {
   readonly inbox: Inbox;
@@ -24,7 +13,7 @@ export interface AskedInbox {
 /** The inbox that another process keeps up, until `stack` is unwound. */
 export const askInbox = async (
   cluster: ClusterUrl,
-  deps: AskInboxDeps,
+  deps: InboxDeps,
   stack: AsyncDisposableStack,
 ): Promise<AskedInbox> => {
   const [{ inboxCassandraTables: tables }, { inboxVersionReads }] = await Promise.all([

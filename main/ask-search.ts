@@ -1,20 +1,9 @@
-import type { AccountsStore } from '../command-side/accounts-store.ts';
-import type { Clock, RandomBytes } from '../command-side/clock.ts';
-import type { Warn } from '../command-side/warn.ts';
-import type { EventLog } from '../event-log/event-log.ts';
 import type { Progress } from '../projections/progress.ts';
 import type { MessageSearch } from '../projections/search.ts';
 import type { SearchPlace } from '../schemas/search-place.ts';
 import { liveSearch, searchBudgetMs, searchNames, searchVersion } from './live-search.ts';
+import type { SearchDeps } from './open-search.ts';
 import { watchVersions } from './watch-versions.ts';
-
-export interface AskSearchDeps {
-  readonly accounts: Pick<AccountsStore, 'installKey'>;
-  readonly eventLog: EventLog;
-  readonly clock: Clock;
-  readonly randomBytes: RandomBytes;
-  readonly warn: Warn;
-}
 
 export interface AskedSearch {
   readonly search: MessageSearch;
@@ -26,7 +15,7 @@ export interface AskedSearch {
 /** The search index that another process keeps up, until `stack` is unwound. */
 export const askSearch = async (
   { url, prefix }: SearchPlace & { readonly in: 'elasticsearch' },
-  deps: AskSearchDeps,
+  deps: SearchDeps,
   stack: AsyncDisposableStack,
 ): Promise<AskedSearch> => {
   const [{ connectElasticsearch }, { searchIndexReads }] = await Promise.all([

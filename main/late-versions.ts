@@ -1,18 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Clock, RandomBytes } from '../command-side/clock.ts';
-import type { Warn } from '../command-side/warn.ts';
-import type { EventLog } from '../event-log/event-log.ts';
+import { jittered } from '../command-side/clock.ts';
 import type { ProgressStatus } from '../projections/progress.ts';
 import { reject } from '../schemas/errors.ts';
-import type { Versions, VersionsStatus } from './read-model-versions.ts';
+import type { Versions, VersionsDeps, VersionsStatus } from './read-model-versions.ts';
 import { Refused } from './refused.ts';
 
-export interface LateVersionsDeps {
+export interface LateVersionsDeps extends VersionsDeps {
   readonly name: 'inbox' | 'search';
-  readonly eventLog: EventLog;
-  readonly clock: Clock;
-  readonly randomBytes: RandomBytes;
-  readonly warn: Warn;
   /** What no waiting mends ends the start, if it is seen by then. */
   readonly hopeless: (error: unknown) => Error | undefined;
 }
@@ -57,8 +51,9 @@ export const lateVersions = async <Asked>(
   const goOn = async (first: Promise<unknown>): Promise<void> => {
     let error = await first;
     for (let pauseMs = firstPauseMs; error !== undefined && !isStopping();) {
-      const jitter = 0.5 + (deps.randomBytes(1)[0] ?? 0) / 510;
-      await pause(pauseMs * jitter, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
+      await pause(jittered(pauseMs, deps.randomBytes), undefined, { signal: stopping.signal, ref: false }).catch(
+        () => undefined,
+      );
       if (isStopping()) return;
       error = await attempt();
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);

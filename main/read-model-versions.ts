@@ -10,6 +10,7 @@ import { proofOf } from '../projections/position-proof.ts';
 import type { Progress, ProgressStatus } from '../projections/progress.ts';
 import type { ReadModelWriter } from '../projections/read-model.ts';
 import type { FrozenVersion, NamedVersion, VersionStore } from '../projections/version-store.ts';
+import { askedOf } from '../projections/versions-of-log.ts';
 import { reject } from '../schemas/errors.ts';
 import type { StreamKind, StreamName } from '../schemas/streams.ts';
 import { Refused } from './refused.ts';
@@ -137,9 +138,7 @@ export const openVersions = async <Asked extends { close(): Promise<void> }, Wri
     if (version !== undefined) found.push(version);
   }
   const pointed = await store.live();
-  // What was being built is not asked before somebody switches to it.
-  const chosen = found.find((one) => one.name === pointed?.name) ?? found[0];
-  let live = chosen ?? (await beginNew(1));
+  let live = askedOf(found, pointed) ?? (await beginNew(1));
   const others = found.filter((one) => one !== live);
   let other = others.pop();
   await removeAll(others);

@@ -7,7 +7,8 @@ export interface Running {
 /** A supervisor waits 30 s or more before it kills. */
 const drainMs = 25_000;
 
-const exit = { failed: 1, unusable: 2 } as const;
+/** `unusable`: no waiting mends it. */
+export const exitCodes = { failed: 1, unusable: 2 } as const;
 
 /**
  * Runs a service until SIGTERM, SIGINT or a failure, then unwinds what it deferred, last in first out. A start that fails
@@ -33,10 +34,10 @@ export const runService = async (
     const running = await start(stack, stopping.signal);
     failure = await Promise.race([stopped.promise, running.failed]);
     if (failure !== undefined) say(`parley must end: ${failure.message}`);
-    process.exitCode = failure === undefined ? 0 : exit.failed;
+    process.exitCode = failure === undefined ? 0 : exitCodes.failed;
   } catch (error) {
     // Told to end while it waited, it has nothing to complain of.
-    process.exitCode = stopping.signal.aborted ? 0 : exit.unusable;
+    process.exitCode = stopping.signal.aborted ? 0 : exitCodes.unusable;
     if (!stopping.signal.aborted) say(`parley cannot start: ${error instanceof Error ? error.message : String(error)}`);
   }
   setTimeout(() => process.exit(), drainMs).unref();
@@ -44,7 +45,7 @@ export const runService = async (
     await stack.disposeAsync();
   } catch (error) {
     say(`parley did not end cleanly: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode ||= exit.failed;
+    process.exitCode ||= exitCodes.failed;
   }
   process.exit();
 };

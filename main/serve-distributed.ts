@@ -10,12 +10,24 @@ import { front, type FrontRole } from './front.ts';
 import { loadConfiguration } from './load-configuration.ts';
 import { freePort, supervise, type Supervised } from './supervised.ts';
 
-const counts = { 'command-side': 2, projections: 1, 'query-api': 2, router: 1, gateway: 2 } as const;
-type Role = keyof typeof counts;
-const roles = Object.keys(counts) as readonly Role[];
+interface Service {
+  /** In main/. */
+  readonly file: string;
+  readonly count: number;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+const kinds = {
+  'command-side': { file: 'command-side.ts', count: 2 },
+  projections: { file: 'projections.ts', count: 1 },
+  'query-api': { file: 'query-api.ts', count: 2 },
+  router: { file: 'realtime.ts', count: 1, settings: { PARLEY_REALTIME: 'router' } },
+  gateway: { file: 'realtime.ts', count: 2, settings: { PARLEY_REALTIME: 'gateway' } },
+} satisfies Readonly<Record<string, Service>>;
+type Role = keyof typeof kinds;
+const roles = Object.entries(kinds) as [Role, Service][];
 
 const host = '127.0.0.1';
-const fileOf = (role: Role): string => (role === 'router' || role === 'gateway' ? 'realtime.ts' : `${role}.ts`);
 
 /**
  * Starts every service as often as a small installation has it, and keeps it running, with one address before all of them.
@@ -29,15 +41,13 @@ export const serveDistributed = async (
   const { data, tokens, internalToken } = configuration;
   const ports = new Map<Role, readonly number[]>();
   const given = new Set<number>();
-  for (const role of roles)
-    ports.set(role, await Promise.all(Array.from({ length: counts[role] }, () => freePort(given))));
+  for (const [role, { count }] of roles)
+    ports.set(role, await Promise.all(Array.from({ length: count }, () => freePort(given))));
   const addressesOf = (role: Role): string => (ports.get(role) ?? []).map((port) => `http://${host}:${port}`).join(',');
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const isSigned = tokens.secret !== undefined || tokens.jwks !== undefined;
   const shared = {
-    ...Object.fromEntries(
-      Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-    ),
+    ...environment,
     ...(!isSigned && { PARLEY_TOKEN_SECRET: ensureDevelopmentSecret(data) }),
     ...(internalToken === undefined && { PARLEY_INTERNAL_TOKEN: randomBytes(32).toString('base64url') }),
     PARLEY_HOST: host,
@@ -51,11 +61,10 @@ export const serveDistributed = async (
 
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const services = new Map<Role, readonly Supervised[]>();
-  for (const role of roles) {
+  for (const [role, { file, count, settings }] of roles) {
     const started = (ports.get(role) ?? []).map((port, index) => {
-      const environmentOf = role === 'router' || role === 'gateway' ? { ...shared, PARLEY_REALTIME: role } : shared;
-      const name = counts[role] === 1 ? role : `${role} ${index + 1}`;
-      return supervise({ name, file: fileOf(role), port, environment: environmentOf }, say);
+      const name = count === 1 ? role : `${role} ${index + 1}`;
+      return supervise({ name, file, port, environment: { ...shared, ...settings } }, say);
     });
     services.set(role, started);
     stack.defer(async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { once } from 'node:events';
+import { exitCodes } from './run-service.ts';
 
 export interface SupervisedService {
   /** For who reads what is printed, and for who ends it by its pid. */
@@ -12,11 +13,10 @@ export interface SupervisedService {
   /** Its file in main/. */
   readonly file: string;
   readonly port: number;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: NodeJS.ProcessEnv;
 }
 
 export interface Supervised {
-  readonly name: string;
   readonly port: number;
   /** Whether it listens now. */
   isUp(): boolean;
@@ -26,8 +26,6 @@ export interface Supervised {
   stop(): Promise<void>;
 }
 
-/** `parley cannot start`: the settings are wrong. */
-const unusable = 2;
 const firstPauseMs = 100;
 const longestPauseMs = 5_000;
 /** As long as a drain may take. */
@@ -93,7 +91,7 @@ export const supervise = (service: SupervisedService, say: (line: string) => voi
       const code = await runOnce();
       if (isStopping()) return;
       say(`${name} ended (${code ?? 'by a signal'}) and is started again`);
-      if (code === unusable) started.reject(new Error(`${name} cannot start`));
+      if (code === exitCodes.unusable) started.reject(new Error(`${name} cannot start`));
       pauseMs = performance.now() - beganAt > longestPauseMs ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
       await pause(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
@@ -102,7 +100,6 @@ export const supervise = (service: SupervisedService, say: (line: string) => voi
   running.catch((error: unknown) => started.reject(error));
 
   return {
-    name,
     port,
     isUp: () => isUp,
     started: started.promise,

@@ -1,19 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Clock, RandomBytes } from '../command-side/clock.ts';
-import type { Warn } from '../command-side/warn.ts';
-import type { EventLog } from '../event-log/event-log.ts';
+import { jittered } from '../command-side/clock.ts';
 import { progressOf } from '../projections/follow-progress.ts';
 import type { Progress } from '../projections/progress.ts';
 import type { VersionReads } from '../projections/version-store.ts';
 import { reject } from '../schemas/errors.ts';
+import type { VersionsDeps } from './read-model-versions.ts';
 import { Refused } from './refused.ts';
 
-export interface WatchVersionsDeps {
+export interface WatchVersionsDeps extends VersionsDeps {
   readonly name: 'inbox' | 'search';
-  readonly eventLog: EventLog;
-  readonly clock: Clock;
-  readonly randomBytes: RandomBytes;
-  readonly warn: Warn;
 }
 
 export interface WatchedVersions<Asked> {
@@ -78,8 +73,7 @@ export const watchVersions = <Asked extends { close(): Promise<void> }>(
         why = error instanceof Error ? error.message : String(error);
         followed.failing(why);
         if (why !== before) warn({ reason: why }, `how far the ${name} is cannot be read; it is tried again`);
-        const jitter = 0.5 + (randomBytes(1)[0] ?? 0) / 510;
-        await pause(pauseMs * jitter, undefined, { signal: stopping.signal }).catch(() => undefined);
+        await pause(jittered(pauseMs, randomBytes), undefined, { signal: stopping.signal }).catch(() => undefined);
         pauseMs = Math.min(pauseMs * 2, longestPauseMs);
       }
     }

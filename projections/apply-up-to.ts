@@ -1,7 +1,7 @@
 import type { EventLog, TailBatch } from '../event-log/event-log.ts';
 import type { StreamKind } from '../schemas/streams.ts';
 import { gather } from './gather.ts';
-import { carriedEvent, type AppliedPosition, type ReadModelWriter } from './read-model.ts';
+import { newestEvent, type AppliedPosition, type ReadModelWriter } from './read-model.ts';
 
 export interface ApplyUpTo {
   readonly eventLog: EventLog;
@@ -25,10 +25,7 @@ export const applyUpTo = async (
     const upTo = Math.min(throughPlace, place);
     const n = through.n - (throughPlace - upTo);
     const due = events.filter(({ position }) => position.n <= n);
-    const last = due.at(-1);
-    const event =
-      last === undefined ? carriedEvent(applied, { n, place: upTo }) : { n: last.position.n, eventId: last.eventId };
-    applied = { log, n, place: upTo, event };
+    applied = { log, n, place: upTo, event: newestEvent(due, applied, { n, place: upTo }) };
     await writer.apply({ events: due, through: applied });
   }
   return applied;

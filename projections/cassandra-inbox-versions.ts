@@ -9,7 +9,7 @@ import { openCassandraInboxWriter, type CassandraInboxWriter } from './cassandra
 import { mostCopied, openCassandraInbox } from './cassandra-inbox.ts';
 import type { Inbox } from './inbox.ts';
 import type { VersionReads, VersionStore } from './version-store.ts';
-import { namesOfLog, versionsOfLog } from './versions-of-log.ts';
+import { askedOf, namesOfLog, versionsOfLog } from './versions-of-log.ts';
 
 export interface InboxVersionsDeps {
   readonly connection: CassandraConnection;
@@ -100,7 +100,7 @@ export const inboxVersionReads = ({
     async live() {
       const found = await namesOfLog(eventLog, await catalogue.names(), namesOf(version));
       const pointed = await catalogue.live();
-      return (found.find(({ name }) => name === pointed?.name) ?? found[0])?.name;
+      return askedOf(found, pointed)?.name;
     },
     openAsked: async (name) => openCassandraInbox(connection, await setOf(name)),
     async stateOf(name) {

@@ -17,7 +17,7 @@ import { follow } from './follow.ts';
 import { tellADay } from './inbox-day.fixture.ts';
 import { dumpHash } from './inbox-under-test.fixture.ts';
 import { inboxKinds } from './project-inbox.ts';
-import { carriedEvent, type ReadModelWriter } from './read-model.ts';
+import { newestEvent, type ReadModelWriter } from './read-model.ts';
 import { openSqliteInboxWriter } from './sqlite-inbox.ts';
 import { Story } from './story.fixture.ts';
 
@@ -93,8 +93,8 @@ test('I7: an inbox goes on over the epoch of a copied log, and equals one that i
 test('the event of a position is carried into a log that counts from elsewhere', () => {
   const log = 'AAAAAAAAAAAAAAAAAAAAAA' as LogId;
   const before = { log, n: 5_000, place: 5_000, event: { n: 4_990, eventId: 'e' } };
-  expect(carriedEvent(before, { n: 5_003, place: 5_003 })).toEqual(before.event);
+  expect(newestEvent([], before, { n: 5_003, place: 5_003 })).toEqual(before.event);
   // The place of the event stays: 4,990 is 10 places before 5,000.
-  expect(carriedEvent(before, { n: 11, place: 5_001 })).toEqual({ n: 0, eventId: 'e' });
-  expect(carriedEvent(undefined, { n: 1, place: 1 })).toBeNull();
+  expect(newestEvent([], before, { n: 11, place: 5_001 })).toEqual({ n: 0, eventId: 'e' });
+  expect(newestEvent([], undefined, { n: 1, place: 1 })).toBeNull();
 });

@@ -10,7 +10,7 @@ import { readState } from './elasticsearch-search-state.ts';
 import { openSearchIndexWriter, type SearchIndexWriter } from './elasticsearch-search-writer.ts';
 import type { MessageSearch } from './search.ts';
 import type { VersionReads, VersionStore } from './version-store.ts';
-import { namesOfLog, versionsOfLog } from './versions-of-log.ts';
+import { askedOf, namesOfLog, versionsOfLog } from './versions-of-log.ts';
 
 export interface SearchIndicesDeps {
   readonly client: Client;
@@ -104,7 +104,7 @@ export const searchIndexReads = ({
     const names = indices.map(({ alias }) => alias);
     const found = await namesOfLog(eventLog, names, namesOf(prefix, version));
     const pointed = await plainly(liveIndex(client, liveAliasOf(prefix)));
-    return (found.find(({ name }) => name === pointed?.name) ?? found[0])?.name;
+    return askedOf(found, pointed)?.name;
   },
   openAsked: (name) =>
     Promise.resolve(searchIndexReader({ client, alias: aliasNamed(name), budgetMs, now: () => clock.monotonic() })),

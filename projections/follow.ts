@@ -1,10 +1,10 @@
-import type { Clock, RandomBytes } from '../command-side/clock.ts';
+import { jittered, type Clock, type RandomBytes } from '../command-side/clock.ts';
 import type { EventLog, TailBatch } from '../event-log/event-log.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { StreamKind, StreamName } from '../schemas/streams.ts';
 import { gather } from './gather.ts';
 import type { Progress } from './progress.ts';
-import { carriedEvent, type AppliedPosition, type FollowedBatch, type ReadModelWriter } from './read-model.ts';
+import { newestEvent, type AppliedPosition, type FollowedBatch, type ReadModelWriter } from './read-model.ts';
 import { proofOf } from './position-proof.ts';
 import { progressOf } from './follow-progress.ts';
 
@@ -58,9 +58,7 @@ export const follow = (deps: FollowDeps): Follower => {
     const { log, n } = batch.through;
     const last = batch.events.at(-1);
     const place = batch.throughPlace;
-    const event =
-      last === undefined ? carriedEvent(before, { n, place }) : { n: last.position.n, eventId: last.eventId };
-    const through = { log, n, place, event };
+    const through = { log, n, place, event: newestEvent(batch.events, before, { n, place }) };
     const { parked } = await writer.apply({ events: batch.events, through });
     for (const stream of parked) warn({ ...stream }, 'a stream was parked: an event of it cannot be projected');
     progress.reached(through, last?.time, parked);
@@ -153,7 +151,7 @@ export const follow = (deps: FollowDeps): Follower => {
         warn({ err: error }, 'a read model cannot be brought up to date; it is tried again');
       }
       if (clock.monotonic() - beganAt > longestPauseMs) pauseMs = firstPauseMs;
-      await progress.calm(pauseMs * (0.5 + (deps.randomBytes(1)[0] ?? 0) / 510));
+      await progress.calm(jittered(pauseMs, deps.randomBytes));
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);
     }
   };

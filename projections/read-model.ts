@@ -28,11 +28,14 @@ export interface FollowedBatch {
 export const placeIn = ({ through }: FollowedBatch, { position }: ProjectedEvent): number =>
   position.n + (through.place - through.n);
 
-/** The newest event up to `through` where no batch gives a newer one: its number counts as that log does, whichever it lies in. */
-export const carriedEvent = (
+/** The newest event up to `through`: of the events since, else the one of before, whose number then counts as that log does. */
+export const newestEvent = (
+  events: readonly RecordedEvent[],
   before: AppliedPosition | undefined,
   through: { readonly n: number; readonly place: number },
 ): AppliedPosition['event'] => {
+  const last = events.at(-1);
+  if (last !== undefined) return { n: last.position.n, eventId: last.eventId };
   if (before === undefined || before.event === null) return null;
   const place = before.place - (before.n - before.event.n);
   return { ...before.event, n: place - (through.place - through.n) };

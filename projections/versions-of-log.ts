@@ -11,6 +11,12 @@ export interface VersionNames {
   readonly removeOther: (name: string) => Promise<void>;
 }
 
+/** Which of these, oldest first, is asked: the one that was switched to, for what is being built is not before that. */
+export const askedOf = <Found extends { readonly name: string }>(
+  found: readonly Found[],
+  switchedTo: { readonly name: string } | undefined,
+): Found | undefined => found.find(({ name }) => name === switchedTo?.name) ?? found[0];
+
 /** Those of a log, or of one that it goes on from without a loss, oldest first. */
 export const namesOfLog = async (
   eventLog: EventLog,

@@ -1,6 +1,7 @@
 import { Encoder } from 'cbor-x';
 import { z } from 'zod';
 import { commandId, conversationId, userId } from '../schemas/ids.ts';
+import { absent } from '../schemas/parse.ts';
 import { logId } from '../schemas/position.ts';
 import { presenceEvent } from '../schemas/presence-events.ts';
 import { userEvent } from '../schemas/user-events.ts';
@@ -15,7 +16,6 @@ const cbor = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array
 const place = z.int().min(0);
 const bytes = z.instanceof(Uint8Array).transform((given) => Buffer.from(given.buffer, given.byteOffset, given.length));
 const frame = bytes.transform((encoded) => new LazyFrame(() => encoded));
-const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((given) => given ?? undefined);
 
 const delivery = z.discriminatedUnion('is', [
   z.object({

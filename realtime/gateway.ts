@@ -3,6 +3,7 @@ import type { BlockList } from './block-list.ts';
 import type { UserId } from '../schemas/ids.ts';
 import { cursorAt, type LogPosition } from '../schemas/position.ts';
 import type { AccountDelivery, BusMessage, Delivery, FrameDelivery, RoutedBatch, Typed } from './bus.ts';
+import type { Place } from './head-of.ts';
 import type { LazyFrame } from './lazy-frame.ts';
 import type { FollowPresence } from './follow-presence.ts';
 import type { RealtimeMetrics } from './realtime-metrics.ts';
@@ -25,7 +26,7 @@ export interface GatewayDeps {
   readonly presence: FollowPresence;
   readonly metrics: RealtimeMetrics;
   /** Where the router that is heard begins. */
-  readonly begins: { readonly place: number; readonly position: LogPosition };
+  readonly begins: Place;
   /** What any router has of the channel after a place, up to another. */
   readonly range: (from: number, through: number) => Promise<readonly RoutedBatch[]>;
   readonly stopped: () => string | undefined;

@@ -3,6 +3,7 @@ import type { EventLog } from '../event-log/event-log.ts';
 import type { AskRouters } from './ask-routers.ts';
 import type { Bus, BusMessage, RoutedBatch } from './bus.ts';
 import type { EverySecond } from './every-second.ts';
+import { headOf } from './head-of.ts';
 import type { Routing, RoutingShared } from './routing.ts';
 
 export interface RouteElsewhereDeps {
@@ -28,10 +29,7 @@ export const routeElsewhere =
     const { eventLog, bus, ask, clock, everySecond, warn } = deps;
     const stopping = new AbortController();
     const listeners = new Set<(message: BusMessage) => void>();
-    const position = eventLog.head();
-    const located = eventLog.locate(position);
-    if (located.where !== 'known') throw new Error('the log does not know its own head');
-    const begins = { place: located.place, position };
+    const begins = headOf(eventLog);
     let through = begins.place;
     let heardAt = clock.monotonic();
     let asking: Promise<void> | undefined;

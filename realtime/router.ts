@@ -6,13 +6,13 @@ import type { ConversationEvent } from '../schemas/conversation-events.ts';
 import type { RecordedEvent } from '../schemas/events.ts';
 import type { ConversationId, UserId } from '../schemas/ids.ts';
 import type { Limits } from '../schemas/limits.ts';
-import type { LogPosition } from '../schemas/position.ts';
 import type { ReceiptsEvent } from '../schemas/receipts-events.ts';
 import { kindOf, subjectOf } from '../schemas/streams.ts';
 import type { Bus, Delivery, RoutedBatch } from './bus.ts';
 import { changeDelivery, marksDelivery } from './deliveries.ts';
 import { accountFrame } from './encode-frame.ts';
 import type { FlushTurn } from './flush-turn.ts';
+import { headOf, type Place } from './head-of.ts';
 import type { KnownMembership, Memberships } from './memberships.ts';
 
 /** What a device is owed, also when it comes back. */
@@ -35,11 +35,6 @@ export interface RouterDeps {
   readonly limits: Pick<Limits, 'receiptsMembers'>;
 }
 
-interface Place {
-  readonly place: number;
-  readonly position: LogPosition;
-}
-
 const channel = 0;
 const mostInRange = 10_000;
 const lookAgainMs = 10;
@@ -60,10 +55,7 @@ export class Router {
 
   constructor(deps: RouterDeps) {
     this.#deps = deps;
-    const position = deps.eventLog.head();
-    const located = deps.eventLog.locate(position);
-    if (located.where !== 'known') throw new Error('the log does not know its own head');
-    this.#at = { place: located.place, position };
+    this.#at = headOf(deps.eventLog);
   }
 
   /** Everything up to here is published. */

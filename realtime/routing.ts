@@ -1,8 +1,8 @@
 import type { EventLog } from '../event-log/event-log.ts';
 import type { Limits } from '../schemas/limits.ts';
-import type { LogPosition } from '../schemas/position.ts';
 import type { Bus, BusMessage, RoutedBatch } from './bus.ts';
 import type { FlushTurn } from './flush-turn.ts';
+import type { Place } from './head-of.ts';
 import { keepFollowing } from './keep-following.ts';
 import type { Memberships } from './memberships.ts';
 import { Router } from './router.ts';
@@ -10,7 +10,7 @@ import { Router } from './router.ts';
 /** Where a gateway gets from what it gives to its sessions: a router of its own process, or those of others. */
 export interface Routing {
   /** Everything up to here came before. */
-  readonly begins: { readonly place: number; readonly position: LogPosition };
+  readonly begins: Place;
   /** Until the function it returns is called. */
   listen(listener: (message: BusMessage) => void): () => void;
   /** What there is after a place, up to another; rejects where no router tells. */

@@ -3,6 +3,7 @@ import { command } from './commands.ts';
 import { errors, type ErrorCode } from './errors.ts';
 import { conversationId, deviceId, seq, userId } from './ids.ts';
 import { defaultLimits, frameBytes } from './limits.ts';
+import { absent } from './parse.ts';
 
 /** Where a command side takes the connections of the processes that hand commands over. */
 export const commandLinksPath = '/internal/commands';
@@ -31,7 +32,6 @@ export const linkRequest = z.discriminatedUnion('is', [
 ]);
 export type LinkRequest = z.infer<typeof linkRequest>;
 
-const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((given) => given ?? undefined);
 const time = z.int();
 const chain = z.string();
 const readAfter = z.string();

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { firstIssue } from './parse.ts';
 import { logPlace, logUrl, type LogPlace } from './log-place.ts';
+import { regionName } from './servers.ts';
 import { searchPlace, searchUrl, type SearchPlace } from './search-place.ts';
 import { storePlace, storeUrl, type StorePlace } from './store-place.ts';
 import { defaultLimits, type AdmissionLimits, type Limits } from './limits.ts';
@@ -65,10 +66,7 @@ const settings = {
   /** Where clients reach this process, said to those who look for a server; unless set, where it listens. */
   PARLEY_PUBLIC_URL: address.optional(),
   /** Of this process, so that clients are sent to one that is near. */
-  PARLEY_REGION: z
-    .string()
-    .regex(/^[a-z0-9-]{1,32}$/, 'must be small letters, digits and hyphens')
-    .optional(),
+  PARLEY_REGION: regionName.optional(),
   /** Signs and checks tokens (HS256). Without it and without a key set, one is made beside the data. */
   PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   /** The operator's key set as JSON: a file, or an https address. */

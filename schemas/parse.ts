@@ -21,3 +21,6 @@ export const invalid = (error: z.ZodError): Parsed<never> => ({
   code: 'invalid',
   message: firstIssue(error),
 });
+
+/** What others may leave out or give as null. */
+export const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((given) => given ?? undefined);
